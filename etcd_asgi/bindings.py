@@ -1,0 +1,85 @@
+"""The gateway's route table, read from the ``google.api.http`` options of our descriptors.
+
+etcd's paths are static and its bodies are whole messages, so routing is one look-up in a dict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+
+from google.api import annotations_pb2
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
+from google.protobuf.descriptor_pb2 import MethodDescriptorProto
+
+from etcd_asgi import proto
+
+SERVED = "/v3"
+"""The prefix that the paths of our descriptors begin with."""
+
+
+class Kind(Enum):
+    """How many messages go each way. No RPC of etcd streams from the client alone."""
+
+    UNARY = "unary"
+    SERVER_STREAM = "server stream"
+    BIDI = "bidi"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """One row of the table: an HTTP path and the RPC behind it."""
+
+    path: str
+    """Without the version prefix: ``/kv/range``."""
+
+    rpc: str
+    """Full gRPC name: ``/etcdserverpb.KV/Range``."""
+
+    kind: Kind
+    request: Descriptor
+    response: Descriptor
+
+    @property
+    def name(self) -> str:
+        """Short name, as RPC sets and logs have it: ``KV.Range``."""
+        service, method = self.rpc.rsplit("/", 1)
+        return f"{service.rsplit('.', 1)[1]}.{method}"
+
+
+@cache
+def bindings() -> tuple[Binding, ...]:
+    """All bindings of etcd's JSON API, the additional ones included."""
+    return tuple(
+        _binding(method, path)
+        for name in proto.SERVICES
+        for method in proto.service(name).methods
+        for path in _paths(method)
+    )
+
+
+def _binding(method: MethodDescriptor, path: str) -> Binding:
+    return Binding(
+        path=path.removeprefix(SERVED),
+        rpc=f"/{method.containing_service.full_name}/{method.name}",
+        kind=_kind(method),
+        request=method.input_type,
+        response=method.output_type,
+    )
+
+
+def _paths(method: MethodDescriptor) -> Iterator[str]:
+    rule = method.GetOptions().Extensions[annotations_pb2.http]
+    for one in (rule, *rule.additional_bindings):
+        if one.post:
+            yield one.post
+
+
+def _kind(method: MethodDescriptor) -> Kind:
+    definition = MethodDescriptorProto()  # the descriptor itself tells only since protobuf 4.23
+    method.CopyToProto(definition)
+    if definition.client_streaming:
+        return Kind.BIDI
+    return Kind.SERVER_STREAM if definition.server_streaming else Kind.UNARY

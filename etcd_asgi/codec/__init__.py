@@ -1,0 +1,34 @@
+"""proto3 JSON as etcd's gateway reads and writes it; pure functions over descriptors.
+
+:func:`decode` tries the fast reader and turns to the exact one for every form that the releases
+of etcd treat differently or refuse. :func:`encode` is the same for all of them.
+"""
+
+from __future__ import annotations
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
+
+from etcd_asgi.codec import exact, fast
+from etcd_asgi.codec.dialect import Dialect
+from etcd_asgi.codec.encode import compact, encode, encoder
+
+__all__ = ["Dialect", "compact", "decode", "encode", "encoder"]
+
+
+def decode(descriptor: Descriptor, body: bytes, dialect: Dialect, *, max_depth: int) -> Message:
+    """The message in the first JSON value of *body*; what follows that value is ignored.
+
+    Args:
+        descriptor: the type of the message.
+        body: UTF-8 text; nothing but blanks gives an empty message.
+        dialect: whose rules decide where the releases differ.
+        max_depth: levels of messages that may be nested, the outermost included.
+
+    Raises:
+        DecodeError: the text is not such a message; it says what was given and expected.
+    """
+    try:
+        return fast.decoder(descriptor)(body, max_depth)
+    except fast.Irregular:
+        return exact.decode(descriptor, body, dialect, max_depth=max_depth)

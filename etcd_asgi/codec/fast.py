@@ -1,0 +1,244 @@
+"""JSON to messages, the common forms only, by plans made once for each message type.
+
+The C scanner of the standard library reads the text; a plan fills the message. Whatever every
+release of etcd's gateway takes alike is taken here; anything else raises :class:`Irregular`, and
+the exact reader decides what it means. So this file knows no dialect and no error text.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import a2b_base64
+from collections.abc import Callable
+from functools import cache
+from json import JSONDecoder
+from typing import Any, NoReturn
+
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from etcd_asgi import proto
+from etcd_asgi.codec.kinds import INT32, INT64, is_repeated
+
+
+class Irregular(Exception):
+    """The text is not in the common form. It may be right all the same."""
+
+
+Pairs = tuple[tuple[str, Any], ...]
+"""A JSON object as the scanner gives it; a list stays a list."""
+
+Fill = Callable[[Any, Pairs, int], None]
+"""Fill a message from an object, with so many levels of messages left."""
+
+Put = Callable[[Any, Any, int], None]
+"""Set one field of a message from a JSON value."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})").fullmatch
+_UNSIGNED_INTEGER = re.compile(r"0|[1-9][0-9]{0,19}").fullmatch
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise Irregular(name)
+
+
+_scan = JSONDecoder(object_pairs_hook=tuple, parse_constant=_no_constant).scan_once
+
+
+@cache
+def decoder(descriptor: Descriptor) -> Callable[[bytes, int], Message]:
+    """The function from the first JSON value of a body to a message of *descriptor*'s type.
+
+    It takes the body and the levels of messages allowed in it, and raises :class:`Irregular`.
+    """
+    message_class = proto.message_class(descriptor)
+    fill = _plan(descriptor)
+
+    def decode(body: bytes, depth: int) -> Message:
+        message = message_class()
+        try:
+            fill(message, _first_object(body.decode()), depth)
+        except (ValueError, StopIteration, RecursionError) as error:
+            raise Irregular from error
+        return message
+
+    return decode
+
+
+def _blanks(text: str) -> int:
+    """How many characters of white space *text* begins with."""
+    return len(text) - len(text.lstrip(" \t\r\n"))
+
+
+def _first_object(text: str) -> Pairs:
+    if "\\u" in text and _SURROGATE.search(text):
+        raise Irregular("surrogates: their pairing is judged elsewhere")
+    value, _ = _scan(text, 0 if text[:1] == "{" else _blanks(text))
+    if type(value) is not tuple:
+        raise Irregular("not an object")
+    return value
+
+
+@cache
+def _plan(descriptor: Descriptor) -> Fill:
+    """How to fill a message of *descriptor*'s type.
+
+    The fields' bits find a field that is given twice, also under its other name; all members of a
+    oneof share one more bit.
+    """
+    fields: dict[str, tuple[int, Put]] = {}
+
+    def fill(message: Any, pairs: Pairs, depth: int) -> None:
+        seen = 0
+        for name, value in pairs:
+            field = fields.get(name)
+            if field is None:
+                continue
+            bits, put = field
+            if seen & bits:
+                raise Irregular(name)
+            seen |= bits
+            if value is not None:
+                put(message, value, depth)
+
+    for field in descriptor.fields:
+        bits = 1 << field.index
+        if field.containing_oneof is not None:
+            bits |= 1 << (len(descriptor.fields) + field.containing_oneof.index)
+        fields[field.name] = fields[field.json_name] = (bits, _put(field))
+    return fill
+
+
+def _put(field: FieldDescriptor) -> Put:
+    name = field.name
+    if field.message_type is not None:
+        plan = _late_plan(field.message_type)
+        return _put_messages(name, plan) if is_repeated(field) else _put_message(name, plan)
+    if not is_repeated(field):
+        return _put_scalar(field)
+    convert = _conversion(field)
+
+    def put_list(message: Any, value: Any, depth: int) -> None:
+        if type(value) is not list:
+            raise Irregular(name)
+        getattr(message, name).extend([convert(item) for item in value])
+
+    return put_list
+
+
+_SCALARS = {
+    FieldDescriptor.TYPE_BYTES: ("str", "a2b_base64(value, strict_mode=True)"),
+    FieldDescriptor.TYPE_STRING: ("str", "value"),
+    FieldDescriptor.TYPE_BOOL: ("bool", "value"),
+}
+"""By field type, the one type that the JSON value may have, and the expression for the field."""
+
+
+def _put_scalar(field: FieldDescriptor) -> Put:
+    """Generated, as storing to a name is quicker than ``setattr`` and calls are dear."""
+    kind, expression = _SCALARS.get(field.type, ("int", "value"))
+    scope = {"a2b_base64": a2b_base64, "Irregular": Irregular}
+    lines = ["def put(message, value, depth):"]
+    if kind == "int":
+        scope["convert"] = _conversion(field)
+        lines += ["    if type(value) is not int: value = convert(value)"]
+    else:
+        lines += [f"    if type(value) is not {kind}: raise Irregular"]
+    lines += [f"    message.{field.name} = {expression}"]
+    exec(compile("\n".join(lines), f"<put of {field.full_name}>", "exec"), scope)
+    put: Put = scope["put"]
+    return put
+
+
+def _late_plan(descriptor: Descriptor) -> Callable[[], Fill]:
+    """The plan of a message type, made when first wanted: a type may contain itself."""
+    return lambda: _plan(descriptor)
+
+
+def _put_message(name: str, plan: Callable[[], Fill]) -> Put:
+    def put(message: Any, value: Any, depth: int) -> None:
+        if type(value) is not tuple or depth <= 1:
+            raise Irregular(name)
+        inner = getattr(message, name)
+        inner.SetInParent()
+        plan()(inner, value, depth - 1)
+
+    return put
+
+
+def _put_messages(name: str, plan: Callable[[], Fill]) -> Put:
+    def put(message: Any, value: Any, depth: int) -> None:
+        if type(value) is not list or depth <= 1:
+            raise Irregular(name)
+        add, fill = getattr(message, name).add, plan()
+        for item in value:
+            if type(item) is not tuple:
+                raise Irregular(name)
+            fill(add(), item, depth - 1)
+
+    return put
+
+
+def _conversion(field: FieldDescriptor) -> Callable[[Any], Any]:
+    """From the JSON value of a scalar *field* to what its message takes."""
+    if field.enum_type is not None:
+        return _enum_conversion(field.enum_type)
+    match field.type:
+        case FieldDescriptor.TYPE_BYTES:
+            return _bytes
+        case FieldDescriptor.TYPE_STRING:
+            return _string
+        case FieldDescriptor.TYPE_BOOL:
+            return _bool
+        case FieldDescriptor.TYPE_UINT64 | FieldDescriptor.TYPE_UINT32:
+            return _unsigned
+    assert field.type in INT64 | INT32, f"no conversion for {field.full_name}"
+    return _signed
+
+
+def _bytes(value: Any) -> bytes:
+    if type(value) is not str:
+        raise Irregular
+    return a2b_base64(value, strict_mode=True)
+
+
+def _string(value: Any) -> str:
+    if type(value) is not str:
+        raise Irregular
+    return value
+
+
+def _bool(value: Any) -> bool:
+    if type(value) is not bool:
+        raise Irregular
+    return value
+
+
+def _signed(value: Any) -> int:
+    if type(value) is int:
+        return value
+    if type(value) is str and _INTEGER(value):
+        return int(value)
+    raise Irregular
+
+
+def _unsigned(value: Any) -> int:
+    if type(value) is int:
+        return value
+    if type(value) is str and _UNSIGNED_INTEGER(value):
+        return int(value)
+    raise Irregular
+
+
+def _enum_conversion(enum: EnumDescriptor) -> Callable[[Any], int]:
+    numbers = {value.name: value.number for value in enum.values}
+
+    def convert(value: Any) -> int:
+        if type(value) is str and value in numbers:
+            return numbers[value]
+        if type(value) is int:
+            return value
+        raise Irregular
+
+    return convert

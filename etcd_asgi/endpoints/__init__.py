@@ -1,0 +1,1 @@
+"""The wire forms of the gateway, one a file; none knows another."""

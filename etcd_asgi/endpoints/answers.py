@@ -1,0 +1,66 @@
+"""Whole answers, as ASGI events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.types import Send
+
+from etcd_asgi.flavours import Flavour
+from etcd_asgi.status import Code
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+_JSON = (b"content-type", b"application/json")
+_TEXT = (
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+async def send_json(send: Send, status: int, body: bytes, headers: Headers = ()) -> None:
+    """Answer with JSON."""
+    await _send(send, status, body, (_JSON, *headers))
+
+
+async def send_text(send: Send, status: int, text: str, headers: Headers = ()) -> None:
+    """Answer with a line of plain text, as Go's ``http.Error`` does."""
+    await _send(send, status, text.encode() + b"\n", (*_TEXT, *headers))
+
+
+async def send_empty(send: Send, status: int, headers: Headers = ()) -> None:
+    """Answer with no body."""
+    await _send(send, status, b"", headers)
+
+
+async def send_error(
+    send: Send, flavour: Flavour, code: int, message: str, status: int | None = None
+) -> None:
+    """Answer with the *flavour*'s error body.
+
+    Args:
+        send: where to.
+        flavour: whose body and statuses.
+        code: gRPC code.
+        message: for the client.
+        status: HTTP status, where it is not the one that stands for *code*.
+    """
+    headers = ()
+    if flavour.www_authenticate and code == Code.UNAUTHENTICATED:
+        headers = ((b"www-authenticate", _header_value(message)),)
+    status = flavour.http_status(code) if status is None else status
+    await send_json(send, status, flavour.error_body(code, message), headers)
+
+
+def _header_value(text: str) -> bytes:
+    """*text* as a header may hold it: no line breaks, no controls."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return printable.encode("ascii", "replace")
+
+
+async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
+    length = (b"content-length", b"%d" % len(body))
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [*headers, length]}
+    )
+    await send({"type": "http.response.body", "body": body})

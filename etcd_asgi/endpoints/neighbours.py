@@ -1,0 +1,101 @@
+"""What etcd serves beside its JSON API: its version and its health.
+
+Source: etcd server/etcdserver/api/etcdhttp/version.go and health.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from etcd_asgi import proto
+from etcd_asgi.errors import UpstreamError
+from etcd_asgi.metadata import Metadata
+from etcd_asgi.settings import Limits
+from etcd_asgi.status import Code
+from etcd_asgi.upstream import Upstream
+
+_STATUS = "/etcdserverpb.Maintenance/Status"
+_METADATA: Metadata = [("grpcgateway-accept", "*/*")]
+_STARTING = "etcd has not answered yet"
+
+
+class Neighbours:
+    """Answers about the upstream, from its Status RPC, which needs no token."""
+
+    def __init__(self, upstream: Upstream, limits: Limits) -> None:
+        self._upstream = upstream
+        self._limits = limits
+        self._parse = proto.message_class(proto.message_type("etcdserverpb.StatusResponse"))
+        self._version: str | None = None
+        self._asked = float("-inf")
+        self._refresh: asyncio.Task[None] | None = None
+
+    async def version(self) -> bytes:
+        """The body of ``/version``: exactly ``etcdserver`` and ``etcdcluster``.
+
+        A known version is told at once, and asked for again in the background when it is old.
+        The cluster's version is the server's without its patch number, as etcd tells it to HTTP
+        only.
+
+        Raises:
+            UpstreamError: etcd was never reached, or not in time.
+        """
+        if time.monotonic() - self._asked > self._limits.version_cache_time:
+            self._start_refresh()
+        if self._version is None:
+            await self._wait_for_refresh()
+        assert self._version is not None, "a refresh without a version raises"
+        major, minor, *_ = self._version.split(".")
+        return _compact({"etcdserver": self._version, "etcdcluster": f"{major}.{minor}.0"})
+
+    async def unhealthy(self) -> str:
+        """Why etcd is not healthy: an alarm, no leader or no answer; empty when it is."""
+        try:
+            status = await self._status(self._limits.health_timeout)
+        except UpstreamError as error:
+            return error.message
+        if status.errors:
+            return "; ".join(status.errors)
+        return "" if status.leader else "RAFT NO LEADER"
+
+    def _start_refresh(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._refresh is None or self._refresh.done() or self._refresh.get_loop() is not loop:
+            self._refresh = loop.create_task(self._ask())
+            self._refresh.add_done_callback(_retrieve)
+
+    async def _ask(self) -> None:
+        status = await self._status(self._limits.health_timeout)
+        self._version, self._asked = status.version, time.monotonic()
+
+    async def _wait_for_refresh(self) -> None:
+        assert self._refresh is not None
+        done, _ = await asyncio.wait({self._refresh}, timeout=self._limits.version_timeout)
+        if not done:
+            raise UpstreamError(Code.UNAVAILABLE, _STARTING)
+        self._refresh.result()
+
+    async def _status(self, timeout: float) -> Any:
+        answer = await self._upstream.unary(_STATUS, b"", _METADATA, timeout)
+        return self._parse.FromString(answer)
+
+
+def health_body(reason: str, *, with_reason: bool) -> bytes:
+    """The body of ``/health``: strings, not booleans. An empty *reason* is good health."""
+    body = {"health": "false" if reason else "true"}
+    if with_reason:
+        body["reason"] = reason
+    return _compact(body)
+
+
+def _compact(body: dict[str, str]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Mark the error of a refresh as seen: those who wait for it get it, others need not."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,64 @@
+"""A client that leaves while its call is under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TypeVar
+
+from starlette.types import Receive
+
+from etcd_asgi.endpoints.bodies import ClientGone
+
+T = TypeVar("T")
+
+_GRACE = 0.02
+"""Seconds after which a call counts as waiting. Most are over long before, and pay only for a
+timer instead of a task that listens for the client."""
+
+
+async def while_present(receive: Receive, call: Coroutine[object, object, T]) -> T:
+    """Await *call*, and cancel it when the client leaves.
+
+    The request's body has been read, as far as it is wanted: what still comes is dropped.
+
+    Raises:
+        ClientGone: the client left.
+    """
+    watch = _Watch(receive)
+    try:
+        return await call
+    except asyncio.CancelledError:
+        if watch.left and watch.task.uncancel() == 0:
+            raise ClientGone from None
+        raise
+    finally:
+        watch.stop()
+
+
+class _Watch:
+    """Listens for the client's leaving, once the grace is over, and cancels the current task."""
+
+    def __init__(self, receive: Receive) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "an ASGI application runs in a task"
+        self.task = task
+        self.left = False
+        self._receive = receive
+        self._listener: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(_GRACE, self._start)
+
+    def _start(self) -> None:
+        self._listener = self._loop.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.left = True
+        self.task.cancel()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._listener is not None:
+            self._listener.cancel()

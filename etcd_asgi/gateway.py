@@ -1,0 +1,273 @@
+"""The gateway: the ASGI application in which all parts meet."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from starlette.types import Receive, Scope, Send
+
+from etcd_asgi.access import Access, decide, passthrough
+from etcd_asgi.bindings import Kind, bindings
+from etcd_asgi.endpoints import routing
+from etcd_asgi.endpoints.answers import send_error, send_json, send_text
+from etcd_asgi.endpoints.neighbours import Neighbours, health_body
+from etcd_asgi.endpoints.unary import is_form_override, unary
+from etcd_asgi.errors import DecodeError, Denied, UpstreamError
+from etcd_asgi.flavours import Flavour, flavour
+from etcd_asgi.metadata import RequestHeaders, read
+from etcd_asgi.settings import Limits
+from etcd_asgi.status import Code
+from etcd_asgi.transcoder import Transcoder
+from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, parse_targets
+
+logger = logging.getLogger("etcd_asgi")
+
+DEFAULT_VERSIONS: Mapping[str, str] = {"v3": "3.6", "v3beta": "3.5"}
+"""Version prefixes served by default, and the release whose behaviour each has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path under one version prefix."""
+
+    transcoder: Transcoder
+    flavour: Flavour
+    rpc: str
+    kind: Kind
+
+
+class Gateway:
+    """etcd's JSON API as an ASGI application, to be mounted in a host or served alone.
+
+    ::
+
+        app = FastAPI()
+        app.mount("/etcd", Gateway("http://127.0.0.1:2379"))
+
+    Connections open at the first call, on the running event loop. ``lifespan`` and ``async with``
+    close them in order; neither is needed.
+
+    Args:
+        etcd: the URL of etcd, or a list with those of several members, or an
+            :class:`~etcd_asgi.upstream.Upstream`.
+        versions: version prefix to flavour, as in ``{"v3": "3.6", "v3beta": "3.5"}``. Flavours are
+            "3.3" to "3.7" and "compat".
+        access: the host's decision about each request; the default lets all through, with the
+            client's own etcd token.
+        tls: certificates for ``https`` URLs.
+        limits: upper bounds of what a request may use.
+
+    Raises:
+        ValueError: a URL, prefix or flavour that cannot be; the message says how it should be.
+    """
+
+    def __init__(
+        self,
+        etcd: str | Sequence[str] | Upstream,
+        *,
+        versions: Mapping[str, str] = DEFAULT_VERSIONS,
+        access: Access = passthrough,
+        tls: TLS | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._access = access
+        self._upstream = _upstream(etcd, self._limits, tls)
+        self._neighbours = Neighbours(self._upstream, self._limits)
+        self._flavours = _flavours(versions)
+        self._first = next(iter(self._flavours.values()))
+        self._routes = _routes(self._flavours, self._limits, self._upstream)
+
+    def __repr__(self) -> str:
+        prefixes = ", ".join(f"{prefix}: {one.name}" for prefix, one in self._flavours.items())
+        return f"<etcd_asgi.Gateway {prefixes}>"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI connection."""
+        match scope["type"]:
+            case "http":
+                await self._http(scope, receive, send)
+            case "websocket":
+                await routing.refuse_websocket(scope, receive, send, self._first)
+            case "lifespan":
+                await self._lifespan(receive, send)
+
+    async def aclose(self) -> None:
+        """End the calls of the running event loop and close its connections.
+
+        A later call opens new ones.
+        """
+        await self._upstream.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        """For a host: ``FastAPI(lifespan=gateway.lifespan)``, or entered in the host's own."""
+        async with self:
+            yield
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = local_path(scope)
+        route = self._routes.get(path)
+        try:
+            if route is not None and scope["method"] == "POST":
+                await self._call(route, scope, receive, send)
+            else:
+                await self._no_call(path, scope, receive, send)
+        except Exception:
+            logger.exception("error while answering %s", path)
+            with suppress(Exception):  # the answer may have begun, or the client may be gone
+                await send_error(send, self._first, Code.INTERNAL, "internal error")
+
+    async def _call(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            headers = _headers(scope)
+            if is_form_override(headers) and headers.method_override != "POST":
+                await routing.wrong_method(scope, send, route.flavour)
+                return
+            if self._access is not passthrough:
+                await self._check(route.rpc, scope)
+        except DecodeError as error:
+            await send_error(send, route.flavour, Code.INVALID_ARGUMENT, str(error))
+        except Denied as error:
+            await send_error(send, route.flavour, error.code, error.message, status=error.status)
+        else:
+            await self._answer(route, headers, scope, receive, send)
+
+    async def _answer(
+        self, route: Route, headers: RequestHeaders, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if route.kind is Kind.UNARY:
+            await unary(route.transcoder, headers, self._limits, scope, receive, send)
+        else:
+            message = f"{route.rpc} is a stream, and streams are not served"
+            await send_error(send, route.flavour, Code.UNIMPLEMENTED, message)
+
+    async def _check(self, rpc: str, scope: Scope) -> None:
+        grant = await decide(self._access, scope)
+        if rpc not in grant.rpcs:
+            raise Denied(403, f"{rpc} is not granted")
+
+    async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        one = self._flavours.get(path[1:].partition("/")[0])
+        if scope["method"] == "OPTIONS" and (one or self._first).options:
+            await routing.options(send)
+        elif path in _NEIGHBOURS:
+            await self._neighbour(path, scope, send)
+        elif one is None:
+            await routing.outside(scope, send)
+        elif (route := self._route(path, one)) is None:
+            await routing.not_found(scope, send, one)
+        elif scope["method"] == "POST":
+            await self._call(route, scope, receive, send)
+        else:
+            await routing.wrong_method(scope, send, one)
+
+    def _route(self, path: str, one: Flavour) -> Route | None:
+        if one.trailing_colon:
+            path = path.removesuffix(":")
+        return self._routes.get(path)
+
+    async def _neighbour(self, path: str, scope: Scope, send: Send) -> None:
+        if scope["method"] != "GET":
+            await routing.get_only(scope, send)
+        elif path == "/version":
+            await self._version(scope, send)
+        elif path == "/livez":
+            await send_text(send, 200, "ok")
+        else:
+            reason = await self._neighbours.unhealthy()
+            status = 503 if reason else 200
+            if path == "/readyz":
+                await send_text(send, status, reason or "ok")
+            else:
+                body = health_body(reason, with_reason=self._first.health_reason)
+                await send_json(send, status, body)
+
+    async def _version(self, scope: Scope, send: Send) -> None:
+        try:
+            if self._access is not passthrough:
+                await decide(self._access, scope)
+            body = await self._neighbours.version()
+        except Denied as error:
+            await send_error(send, self._first, error.code, error.message, status=error.status)
+        except UpstreamError as error:
+            await send_error(send, self._first, error.code, error.message)
+        else:
+            await send_json(send, 200, body)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """Stand-alone: nothing to do at startup, connections to close at shutdown."""
+        while True:
+            event = await receive()
+            if event["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif event["type"] == "lifespan.shutdown":
+                await self.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+_NEIGHBOURS = frozenset({"/version", "/health", "/livez", "/readyz"})
+
+
+def local_path(scope: Scope) -> str:
+    """The path below the mount.
+
+    Hosts differ: Starlette and FastAPI leave the whole path and say in ``root_path`` how much of
+    it is theirs, Litestar has taken that part away.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :]
+    return path
+
+
+def _headers(scope: Scope) -> RequestHeaders:
+    client = scope.get("client")
+    return read(scope["headers"], client[0] if client else None)
+
+
+def _upstream(etcd: str | Sequence[str] | Upstream, limits: Limits, tls: TLS | None) -> Upstream:
+    if not isinstance(etcd, str | Sequence):
+        return etcd
+    targets = parse_targets(etcd)
+    if tls is not None and not targets[0].secure:
+        raise ValueError("tls= needs URLs of etcd that begin with https://")
+    return GrpcUpstream(targets, limits, tls)
+
+
+def _flavours(versions: Mapping[str, str]) -> dict[str, Flavour]:
+    """The flavour of each version prefix, in the order given."""
+    if not versions:
+        raise ValueError("versions= names no prefix: give for example {'v3': '3.6'}")
+    for prefix in versions:
+        if not prefix or "/" in prefix:
+            raise ValueError(f"a prefix in versions= is one path segment, not {prefix!r}")
+    return {prefix: flavour(name) for prefix, name in versions.items()}
+
+
+def _routes(
+    flavours: Mapping[str, Flavour], limits: Limits, upstream: Upstream
+) -> dict[str, Route]:
+    """Every binding under every version prefix, by path."""
+    return {
+        f"/{prefix}{binding.path}": Route(
+            Transcoder(binding, one, limits, upstream), one, binding.name, binding.kind
+        )
+        for prefix, one in flavours.items()
+        for binding in bindings()
+    }

@@ -1,0 +1,65 @@
+"""etcd's messages and services, in a descriptor pool of our own.
+
+A host process may load another etcd client whose generated modules register the same file and
+message names. The default pool of protobuf refuses the second registration, so ours never go
+there. No generated module is shipped either: a descriptor set works with every protobuf runtime.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from google.api import annotations_pb2, http_pb2
+from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor import Descriptor, ServiceDescriptor
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+SERVICES = (
+    "etcdserverpb.KV",
+    "etcdserverpb.Watch",
+    "etcdserverpb.Lease",
+    "etcdserverpb.Cluster",
+    "etcdserverpb.Maintenance",
+    "etcdserverpb.Auth",
+    "v3lockpb.Lock",
+    "v3electionpb.Election",
+)
+"""Full names of the services that etcd's JSON API covers."""
+
+
+@cache
+def pool() -> DescriptorPool:
+    """The private pool, filled from the shipped descriptor set at first use."""
+    filled = DescriptorPool()
+    for module in (descriptor_pb2, http_pb2, annotations_pb2):
+        filled.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+    shipped = files(__name__).joinpath("etcd.binpb").read_bytes()
+    for file in descriptor_pb2.FileDescriptorSet.FromString(shipped).file:
+        filled.AddSerializedFile(file.SerializeToString())
+    return filled
+
+
+def service(full_name: str) -> ServiceDescriptor:
+    """The descriptor of a service, such as ``etcdserverpb.KV``.
+
+    Raises:
+        KeyError: there is no such service.
+    """
+    return pool().FindServiceByName(full_name)
+
+
+def message_type(full_name: str) -> Descriptor:
+    """The descriptor of a message, such as ``etcdserverpb.RangeRequest``.
+
+    Raises:
+        KeyError: there is no such message.
+    """
+    return pool().FindMessageTypeByName(full_name)
+
+
+def message_class(descriptor: Descriptor) -> type[Message]:
+    """The Python class of a message of the private pool."""
+    return GetMessageClass(descriptor)

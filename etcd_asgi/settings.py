@@ -1,0 +1,60 @@
+"""The gateway's limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Upper bounds of what one request may use. Sizes are bytes, times are seconds.
+
+    Raises:
+        ValueError: a limit is not a positive number.
+    """
+
+    max_body_bytes: int = 2 * MIB + MIB // 2
+    """Longest request body; a longer one is answered with 413 before it is decoded. The default is
+    etcd's own request limit of 1.5 MiB in base64 (2 MiB), and room for the rest of the JSON and
+    for requests just over that limit, so that these get etcd's own answer."""
+
+    max_message_depth: int = 128
+    """Levels of messages in a request: a transaction in a transaction is two more."""
+
+    connect_timeout: float = 5.0
+    """How long a call waits for a connection to etcd before it fails with 503."""
+
+    max_reconnect_delay: float = 2.0
+    """Longest pause between two attempts to connect, thus how soon a restarted etcd is seen."""
+
+    keepalive_time: float = 30.0
+    """Pause between pings on a connection with calls under way. etcd refuses less than 5."""
+
+    keepalive_timeout: float = 10.0
+    """How long the answer to a ping may take before the connection is given up."""
+
+    max_request_bytes: int = 2 * MIB
+    """Longest request message sent to etcd, which itself takes no longer ones by default."""
+
+    offload_bytes: int = 256 * 1024
+    """Bodies and answers from this size on are converted in a thread, not on the event loop."""
+
+    version_timeout: float = 0.09
+    """How long ``/version`` waits for etcd when it does not know the version yet."""
+
+    version_cache_time: float = 10.0
+    """How long a known version is told without asking etcd again."""
+
+    health_timeout: float = 2.0
+    """How long ``/health`` and ``/readyz`` wait for etcd."""
+
+    close_timeout: float = 1.0
+    """How long closing the gateway waits for calls under way to end."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise ValueError(f"Limits.{field.name} must be a positive number, not {value!r}")

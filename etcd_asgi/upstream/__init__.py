@@ -1,0 +1,11 @@
+"""The way to etcd: the only room that knows gRPC's library.
+
+What crosses its border is bytes, metadata and :class:`~etcd_asgi.errors.UpstreamError`.
+"""
+
+from etcd_asgi.upstream.channel import GrpcUpstream
+from etcd_asgi.upstream.seam import Upstream
+from etcd_asgi.upstream.targets import Target, parse_targets
+from etcd_asgi.upstream.tls import TLS
+
+__all__ = ["TLS", "GrpcUpstream", "Target", "Upstream", "parse_targets"]
