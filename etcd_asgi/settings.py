@@ -35,9 +35,6 @@ class Limits:
     keepalive_timeout: float = 10.0
     """How long the answer to a ping may take before the connection is given up."""
 
-    max_request_bytes: int = 2 * MIB
-    """Longest request message sent to etcd, which itself takes no longer ones by default."""
-
     offload_bytes: int = 256 * 1024
     """Bodies and answers from this size on are converted in a thread, not on the event loop."""
 

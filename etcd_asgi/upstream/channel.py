@@ -58,11 +58,14 @@ class GrpcUpstream:
         if timeout is not None and timeout <= 0:
             raise UpstreamError(Code.DEADLINE_EXCEEDED, _DEADLINE)
         channels = self._channels()
-        call = channels.unary(rpc)
+        used, call = channels.current, channels.unary(rpc)
         try:
             answer: bytes = await call(request, timeout=timeout, metadata=_Pairs(metadata))
         except grpc.aio.AioRpcError as error:
-            raise channels.translate(error) from None
+            ours = channels.translate(error, used)
+            if timeout is not None and ours.message == _DEADLINE:
+                ours.code = Code.DEADLINE_EXCEEDED  # lock and campaign say Unknown
+            raise ours from None
         return answer
 
     async def aclose(self) -> None:
@@ -99,30 +102,36 @@ class Channels:
     def __init__(self, targets: Sequence[Target], limits: Limits, tls: TLS | None) -> None:
         self._close_timeout = limits.close_timeout
         self._channels = [_open(target, limits, tls) for target in targets]
-        self._current = 0
+        self.current = 0
+        """Index of the channel in use."""
+
         self._calls: dict[str, Call] = {}
 
     def unary(self, rpc: str) -> Call:
         """What makes calls of *rpc* on the channel in use."""
         call = self._calls.get(rpc)
         if call is None:
-            call = self._calls[rpc] = self._channels[self._current].unary_unary(rpc)
+            call = self._calls[rpc] = self._channels[self.current].unary_unary(rpc)
         return call
 
-    def translate(self, error: grpc.aio.AioRpcError) -> UpstreamError:
-        """Our error for gRPC's; after a failure to connect the next channel is in use."""
-        code, message = error.code().value[0], error.details() or ""
-        if code == Code.UNAVAILABLE and not message.startswith("etcdserver:"):
-            logger.warning("etcd is not reachable: %s", message)
-            self._change_over()
-            return UpstreamError(code, UNREACHABLE)
-        if message == "Deadline Exceeded" or code == Code.CANCELLED:
-            message = _OVER.get(code, message)
-        return UpstreamError(code, message)
+    def translate(self, error: grpc.aio.AioRpcError, used: int) -> UpstreamError:
+        """Our error for gRPC's on the channel *used*, which a failure to connect takes out of use.
 
-    def _change_over(self) -> None:
-        if len(self._channels) > 1:
-            self._current = (self._current + 1) % len(self._channels)
+        The library has several texts for a deadline that is over; etcd's gateway has one.
+        """
+        code, message = error.code().value[0], error.details() or ""
+        if message.startswith("etcdserver:"):
+            return UpstreamError(code, message)
+        if code == Code.UNAVAILABLE:
+            logger.warning("etcd is not reachable: %s", message)
+            self._change_over(used)
+            return UpstreamError(code, UNREACHABLE)
+        return UpstreamError(code, _OVER.get(code, message))
+
+    def _change_over(self, used: int) -> None:
+        """Go on with the next channel, unless another call has seen to it already."""
+        if len(self._channels) > 1 and used == self.current:
+            self.current = (used + 1) % len(self._channels)
             self._calls.clear()
 
     async def aclose(self) -> None:
@@ -158,7 +167,8 @@ def _options(limits: Limits) -> list[tuple[str, int | str]]:
     """Channel arguments.
 
     Retries are off: the gateway promises one call for one request, and the machinery costs a tenth
-    of a small call. A message of any size is received: etcd client/v3/options.go does so.
+    of a small call. Messages of any size are received, as etcd client/v3/options.go does, and sent: bodies have a
+    limit of their own, and what is too large for etcd it says itself.
     """
     reconnect = int(limits.max_reconnect_delay * 1000)
     return [
@@ -166,7 +176,7 @@ def _options(limits: Limits) -> list[tuple[str, int | str]]:
         ("grpc.lb_policy_name", "round_robin"),
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_receive_message_length", -1),
-        ("grpc.max_send_message_length", limits.max_request_bytes),
+        ("grpc.max_send_message_length", -1),
         ("grpc.keepalive_time_ms", int(limits.keepalive_time * 1000)),
         ("grpc.keepalive_timeout_ms", int(limits.keepalive_timeout * 1000)),
         ("grpc.keepalive_permit_without_calls", 0),

@@ -1,0 +1,137 @@
+"""Laws of the codec, with ``json_format`` as the oracle where its rules are etcd's too."""
+
+import json
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from etcd_asgi import codec, proto
+from etcd_asgi.codec import Dialect, columns, exact, fast
+from etcd_asgi.errors import DecodeError
+from tests.unit.codec.messages import ROOTS, messages, oracle_dict
+
+DEPTH = 128
+DIALECTS = list(Dialect)
+
+
+@pytest.mark.parametrize("root", ROOTS)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_json_is_what_json_format_makes(root: str, data: st.DataObject) -> None:
+    message = data.draw(messages(root))
+    text = codec.encode(message.DESCRIPTOR, message)
+    assert json.loads(text) == oracle_dict(message)
+    assert b"\n" not in text
+
+
+@pytest.mark.parametrize("root", ROOTS)
+@settings(max_examples=25)
+@given(data=st.data(), dialect=st.sampled_from(DIALECTS))
+def test_a_message_survives_the_way_there_and_back(
+    root: str, data: st.DataObject, dialect: Dialect
+) -> None:
+    message = data.draw(messages(root))
+    text = codec.encode(message.DESCRIPTOR, message)
+    assert codec.decode(message.DESCRIPTOR, text, dialect, max_depth=DEPTH) == message
+
+
+@pytest.mark.parametrize("root", ROOTS)
+@settings(max_examples=25)
+@given(data=st.data(), camel=st.booleans(), ascii_only=st.booleans())
+def test_json_of_json_format_is_read_as_it_reads_it(
+    root: str, data: st.DataObject, camel: bool, ascii_only: bool
+) -> None:
+    message = data.draw(messages(root))
+    text = json_format.MessageToJson(
+        message, preserving_proto_field_name=not camel, ensure_ascii=ascii_only
+    ).encode()
+    for dialect in DIALECTS:
+        assert codec.decode(message.DESCRIPTOR, text, dialect, max_depth=DEPTH) == message
+
+
+def outcome(read: Any) -> Any:
+    try:
+        return read()
+    except (fast.Irregular, DecodeError) as error:
+        return type(error)
+
+
+NAMES = st.sampled_from(
+    ["key", "range_end", "rangeEnd", "limit", "sort_order", "sortOrder", "keys_only", "compare",
+     "success", "request_range", "request_put", "request_txn", "value", "version", "target",
+     "name", "peerURLs", "x"]
+)  # fmt: skip
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**66), 2**66)
+    | st.floats(allow_nan=True)
+    | st.sampled_from(["", "Zm9v", "Zg", "1", "-1", "01", "1.0", " 1", "DESCEND", "up", "\ud800"])
+    | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+TYPES = st.sampled_from(
+    ["etcdserverpb.RangeRequest", "etcdserverpb.TxnRequest", "etcdserverpb.MemberAddRequest",
+     "etcdserverpb.AuthUserAddRequest", "etcdserverpb.WatchRequest"]
+)  # fmt: skip
+
+
+@settings(max_examples=1500)
+@given(st.dictionaries(NAMES, VALUES, max_size=5), TYPES, st.sampled_from(DIALECTS))
+def test_what_the_fast_reader_takes_the_exact_one_reads_alike(
+    document: object, name: str, dialect: Dialect
+) -> None:
+    descriptor, body = proto.message_type(name), json.dumps(document).encode()
+    taken = outcome(lambda: fast.decoder(descriptor)(body, DEPTH))
+    if taken is not fast.Irregular:
+        assert exact.decode(descriptor, body, dialect, max_depth=DEPTH) == taken
+
+
+@settings(max_examples=1500)
+@given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode), TYPES)
+def test_garbage_is_refused_as_garbage(body: bytes, name: str) -> None:
+    descriptor = proto.message_type(name)
+    for dialect in DIALECTS:
+        read = outcome(lambda: codec.decode(descriptor, body, dialect, max_depth=DEPTH))  # noqa: B023
+        assert read is DecodeError or read.DESCRIPTOR is descriptor
+
+
+def nested_txn(levels: int) -> bytes:
+    return b'{"success":[{"request_txn":' * levels + b"{}" + b"}]}" * levels
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_messages_nest_up_to_the_limit_and_no_further(dialect: Dialect) -> None:
+    txn = proto.message_type("etcdserverpb.TxnRequest")
+    codec.decode(txn, nested_txn(2), dialect, max_depth=5)
+    with pytest.raises(DecodeError, match="4 messages deep"):
+        codec.decode(txn, nested_txn(2), dialect, max_depth=4)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("levels", [100, 300, 1000, 100_000])
+def test_endless_nesting_is_an_error_and_no_overflow(dialect: Dialect, levels: int) -> None:
+    txn = proto.message_type("etcdserverpb.TxnRequest")
+    with pytest.raises(DecodeError):
+        codec.decode(txn, nested_txn(levels), dialect, max_depth=DEPTH)
+
+
+@settings(max_examples=200)
+@given(st.lists(messages("mvccpb.KeyValue"), max_size=40))
+def test_columns_say_what_the_rows_would(items: list[Any]) -> None:
+    in_columns = columns.encoder(proto.message_type("mvccpb.KeyValue"))
+    assert in_columns is not None
+    text = codec.compact(f"[{in_columns(items)}]" if items else "[]")
+    assert json.loads(text) == [oracle_dict(item) for item in items]
+
+
+def test_a_list_longer_than_a_slice_keeps_its_order() -> None:
+    answer = proto.message_class(proto.message_type("etcdserverpb.RangeResponse"))()
+    for number in range(3000):
+        answer.kvs.add(key=b"%d" % number, lease=number % 7)  # type: ignore[attr-defined]
+    text = codec.encode(answer.DESCRIPTOR, answer)
+    assert json.loads(text) == oracle_dict(answer)

@@ -1,0 +1,62 @@
+"""The host's decision."""
+
+import pytest
+from starlette.requests import HTTPConnection
+
+from etcd_asgi import FULL, Denied, Grant, passthrough
+from etcd_asgi.access import decide
+from etcd_asgi.bindings import bindings
+
+SCOPE = {"type": "http", "headers": [], "path": "/", "user": "ann"}
+
+
+async def test_an_async_function_decides() -> None:
+    async def access(conn: HTTPConnection) -> Grant:
+        return Grant(rpcs=frozenset({"KV.Range"})) if conn.scope["user"] == "ann" else Grant()
+
+    assert (await decide(access, SCOPE)).rpcs == {"KV.Range"}
+
+
+async def test_a_plain_function_decides_in_a_thread_of_its_own() -> None:
+    import threading
+
+    threads = []
+
+    def access(conn: HTTPConnection) -> Grant:
+        threads.append(threading.current_thread())
+        return Grant()
+
+    await decide(access, SCOPE)
+    assert threads != [threading.current_thread()]
+
+
+async def test_an_object_with_an_async_call_decides() -> None:
+    class Policy:
+        async def __call__(self, conn: HTTPConnection) -> Grant:
+            return Grant(rpcs=frozenset())
+
+    assert (await decide(Policy(), SCOPE)).rpcs == frozenset()
+
+
+async def test_anything_but_a_grant_is_no_permission() -> None:
+    def access(conn: HTTPConnection) -> Grant:
+        return True  # type: ignore[return-value]
+
+    with pytest.raises(TypeError, match="access returned bool, but must return a Grant"):
+        await decide(access, SCOPE)
+
+
+def test_passthrough_grants_every_rpc() -> None:
+    assert passthrough(HTTPConnection(SCOPE)).rpcs == FULL == {one.name for one in bindings()}
+
+
+def test_a_grant_of_an_unknown_rpc_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"unknown RPCs \['KV.Get'\]"):
+        Grant(rpcs=frozenset({"KV.Get", "KV.Put"}))
+
+
+def test_denied_takes_error_statuses_alone() -> None:
+    with pytest.raises(ValueError, match="400 to 599, not 200"):
+        Denied(200)
+    assert Denied(401).code == 16
+    assert Denied(418).code == 2

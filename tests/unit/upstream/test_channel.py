@@ -1,0 +1,168 @@
+"""Calls over grpcio to a real etcd."""
+
+import asyncio
+import gc
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from etcd_asgi import Limits, UpstreamError
+from etcd_asgi.testing import EtcdServer
+from etcd_asgi.upstream import GrpcUpstream, parse_targets
+from etcd_asgi.upstream.channel import UNREACHABLE
+
+STATUS = "/etcdserverpb.Maintenance/Status"
+LOCK = "/v3lockpb.Lock/Lock"
+RANGE = "/etcdserverpb.KV/Range"
+
+
+def upstream_to(url: str | list[str], **limits: float) -> GrpcUpstream:
+    return GrpcUpstream(parse_targets(url), Limits(**limits))  # type: ignore[arg-type]
+
+
+async def ask(upstream: GrpcUpstream, timeout: float | None = None) -> bytes:
+    return await upstream.unary(STATUS, b"", [], timeout)
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_one_upstream_serves_one_event_loop_after_another(etcd: EtcdServer) -> None:
+    upstream = upstream_to(etcd.endpoint)
+    for _ in range(3):
+        assert asyncio.run(ask(upstream))
+        gc.collect()
+
+
+async def test_nobody_there_is_code_14_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(UpstreamError) as caught:
+        await ask(upstream_to(f"http://127.0.0.1:{port}"))
+    assert (caught.value.code, caught.value.message) == (14, UNREACHABLE)
+
+
+async def test_an_etcd_that_says_nothing_is_code_14_when_the_time_to_connect_is_over(
+    silent_port: int,
+) -> None:
+    upstream = upstream_to(f"http://127.0.0.1:{silent_port}", connect_timeout=1)
+    with anyio.fail_after(20), pytest.raises(UpstreamError) as caught:
+        await ask(upstream)
+    assert (caught.value.code, caught.value.message) == (14, UNREACHABLE)
+
+
+async def test_the_deadline_ends_a_call_that_waits(etcd: EtcdServer) -> None:
+    upstream = upstream_to(etcd.endpoint)
+    holder = await upstream.unary(LOCK, b"\n\x08deadline", [], None)
+    assert holder
+    with anyio.fail_after(20), pytest.raises(UpstreamError) as caught:
+        await upstream.unary(LOCK, b"\n\x08deadline", [], 0.2)
+    assert (caught.value.code, caught.value.message) == (4, "context deadline exceeded")
+
+
+async def test_a_deadline_that_is_over_needs_no_etcd() -> None:
+    with pytest.raises(UpstreamError) as caught:
+        await ask(upstream_to("http://127.0.0.1:1"), timeout=-1.0)
+    assert (caught.value.code, caught.value.message) == (4, "context deadline exceeded")
+
+
+async def test_what_etcd_says_is_passed_on(etcd: EtcdServer) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        await upstream_to(etcd.endpoint).unary(RANGE, b"", [], None)
+    assert (caught.value.code, caught.value.message) == (3, "etcdserver: key is not provided")
+
+
+async def test_with_several_hosts_the_next_is_used_when_one_fails(etcd: EtcdServer) -> None:
+    port = etcd.client_port
+    upstream = upstream_to(["http://localhost:1", f"http://localhost:{port}"])
+    with pytest.raises(UpstreamError):
+        await ask(upstream)
+    assert await ask(upstream)
+
+
+async def test_with_several_addresses_one_that_answers_is_enough(etcd: EtcdServer) -> None:
+    upstream = upstream_to(["http://127.0.0.1:1", etcd.endpoint])
+    with anyio.fail_after(20):
+        for _ in range(3):
+            assert await ask(upstream)
+
+
+async def test_after_closing_a_call_opens_anew(etcd: EtcdServer) -> None:
+    upstream = upstream_to(etcd.endpoint)
+    await upstream.aclose()
+    assert await ask(upstream)
+    await upstream.aclose()
+    await upstream.aclose()
+    assert await ask(upstream)
+
+
+FORK = """
+import asyncio, os, sys
+from etcd_asgi import Limits, UpstreamError
+from etcd_asgi.upstream import GrpcUpstream, parse_targets
+
+upstream = GrpcUpstream(parse_targets(sys.argv[1]), Limits())
+
+async def ask(close):
+    await upstream.unary("/etcdserverpb.Maintenance/Status", b"", [], 5)
+    if close:
+        await upstream.aclose()
+
+if sys.argv[2] != "unused":
+    asyncio.run(ask(close=sys.argv[2] == "closed"))
+if os.fork() == 0:
+    try:
+        asyncio.run(asyncio.wait_for(ask(close=False), 20))
+        os.write(1, b"answered")
+    except UpstreamError as error:
+        os.write(1, error.message.encode())
+    finally:
+        os._exit(0)
+os.wait()
+asyncio.run(ask(close=True))
+os.write(1, b" and parent too")
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "child"),
+    [
+        pytest.param("unused", "answered", id="made before the fork"),
+        pytest.param("closed", "answered", id="used and closed before the fork"),
+        pytest.param("open", "this process was forked after", id="left open by the parent"),
+    ],
+)
+def test_a_forked_process_connects_for_itself_or_says_why_not(
+    etcd: EtcdServer, before: str, child: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, etcd.endpoint, before],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=True,
+    )  # fmt: skip
+    told = done.stdout.decode()
+    assert told.startswith(child)
+    assert told.endswith(" and parent too")
+
+
+def test_importing_and_making_a_gateway_opens_nothing() -> None:
+    program = """
+import os, threading, grpc.aio
+before = set(os.listdir("/proc/self/fd")), set(os.listdir("/proc/self/task"))
+from etcd_asgi import Gateway
+gateway = Gateway("http://127.0.0.1:2379")
+after = set(os.listdir("/proc/self/fd")), set(os.listdir("/proc/self/task"))
+assert before == after, (before, after)
+assert threading.active_count() == 1
+"""
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("needs /proc")
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

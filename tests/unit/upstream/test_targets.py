@@ -1,0 +1,54 @@
+"""The URLs of etcd."""
+
+import pytest
+
+from etcd_asgi.upstream import Target, parse_targets
+
+
+@pytest.mark.parametrize(
+    ("urls", "names"),
+    [
+        ("http://127.0.0.1:2379", ["ipv4:127.0.0.1:2379"]),
+        ("http://etcd.example/", ["dns:etcd.example:2379"]),
+        ("http://[::1]:23790", ["ipv6:[::1]:23790"]),
+        (["http://10.0.0.1:1", "http://10.0.0.2"], ["ipv4:10.0.0.1:1,10.0.0.2:2379"]),
+        (["http://a:1", "http://10.0.0.1:1", "http://b:2"],
+         ["dns:a:1", "ipv4:10.0.0.1:1", "dns:b:2"]),
+        (["http://a:1", "http://a:2"], ["dns:a:1", "dns:a:2"]),
+    ],
+)  # fmt: skip
+def test_addresses_share_a_channel_and_names_have_one_each(
+    urls: str | list[str], names: list[str]
+) -> None:
+    assert parse_targets(urls) == tuple(Target(name, secure=False) for name in names)
+
+
+def test_https_makes_a_secure_channel() -> None:
+    assert parse_targets("https://etcd.example:2379") == (Target("dns:etcd.example:2379", True),)
+
+
+@pytest.mark.parametrize(
+    ("urls", "text"),
+    [
+        ([], "needs the URL of etcd"),
+        ("", "must be like"),
+        ("127.0.0.1:2379", "must be like 'http://127.0.0.1:2379'"),
+        ("ftp://x", "must be like"),
+        ("http://", "must be like"),
+        ("http://h:99999", "Port out of range"),
+        ("http://h:x", "must be like"),
+        ("http://h/v3", "a scheme, a host and a port"),
+        ("http://h?x=1", "a scheme, a host and a port"),
+        ("http://me:secret@h", "a scheme, a host and a port"),
+        (["http://a", "https://b"], "mix http and https"),
+    ],
+)
+def test_what_cannot_be_an_etcd_is_refused_with_an_example(urls: str | list[str], text: str) -> None:
+    with pytest.raises(ValueError, match=text) as caught:
+        parse_targets(urls)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_url_that_is_no_string_is_refused() -> None:
+    with pytest.raises(TypeError, match="must be a string, not int"):
+        parse_targets([2379])  # type: ignore[list-item]
