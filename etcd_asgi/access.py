@@ -36,7 +36,7 @@ Access = Callable[[HTTPConnection], Grant | Awaitable[Grant]]
 """The host's decision. It raises :class:`~etcd_asgi.errors.Denied` to refuse."""
 
 
-def passthrough(conn: HTTPConnection) -> Grant:
+def passthrough(conn: HTTPConnection) -> Grant:  # noqa: ARG001 - every access takes it
     """Grant everything: the client's own token goes up and etcd decides, as its gateway does."""
     return Grant()
 

@@ -108,12 +108,15 @@ class Gateway:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         await self.aclose()
 
     @asynccontextmanager
-    async def lifespan(self, app: object) -> AsyncIterator[None]:
+    async def lifespan(self, app: object) -> AsyncIterator[None]:  # noqa: ARG002 - hosts pass it
         """For a host: ``FastAPI(lifespan=gateway.lifespan)``, or entered in the host's own."""
         async with self:
             yield

@@ -59,10 +59,10 @@ def _encode(items: Sequence[Any], fields: list[tuple[str, attrgetter[Any], int]]
     if not columns:
         return b",".join([b"{}"] * len(items))
     one = b"{%b}" % b"".join([place for place, _ in columns])
-    values = tuple(chain.from_iterable(zip(*[values for _, values in columns])))  # noqa: B905
+    filling = tuple(chain.from_iterable(zip(*[values for _, values in columns])))  # noqa: B905
     if one.startswith(b"{,"):
-        return b",".join([b"{" + one[2:]] * len(items)) % values
-    return (b",".join([one] * len(items)) % values).replace(b"{,", b"{")
+        return b",".join([b"{" + one[2:]] * len(items)) % filling
+    return (b",".join([one] * len(items)) % filling).replace(b"{,", b"{")
 
 
 def _column(name: bytes, values: list[Any], kind: int) -> Column:

@@ -43,7 +43,8 @@ def _no_constant(name: str) -> NoReturn:
     raise Irregular(name)
 
 
-_scan = JSONDecoder(object_pairs_hook=tuple, parse_constant=_no_constant).scan_once
+# raw_decode without its wrapping
+_scan = JSONDecoder(object_pairs_hook=tuple, parse_constant=_no_constant).scan_once  # type: ignore[attr-defined]
 
 
 @cache
@@ -119,7 +120,7 @@ def _put(field: FieldDescriptor) -> Put:
         return _put_scalar(field)
     convert = _conversion(field)
 
-    def put_list(message: Any, value: Any, depth: int) -> None:
+    def put_list(message: Any, value: Any, depth: int) -> None:  # noqa: ARG001 - a Put takes it
         if type(value) is not list:
             raise Irregular(name)
         getattr(message, name).extend([convert(item) for item in value])
@@ -138,7 +139,7 @@ _SCALARS = {
 def _put_scalar(field: FieldDescriptor) -> Put:
     """Generated, as storing to a name is quicker than ``setattr`` and calls are dear."""
     kind, expression = _SCALARS.get(field.type, ("int", "value"))
-    scope = {"a2b_base64": a2b_base64, "Irregular": Irregular}
+    scope: dict[str, Any] = {"a2b_base64": a2b_base64, "Irregular": Irregular}
     lines = ["def put(message, value, depth):"]
     if kind == "int":
         scope["convert"] = _conversion(field)

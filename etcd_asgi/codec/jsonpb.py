@@ -45,7 +45,7 @@ def read(value: Value, message: Message) -> Reading:
 
 
 def _message(value: Value, message: Message, span: Span) -> Reading:
-    if value.text[span[0]] == "n":
+    if value.text[span[0]] == "n" or value.text.startswith("{}", span[0]):
         return
     if value.text[span[0]] != "{":
         _mismatch(value.text[span[0]], _MESSAGE)
@@ -74,9 +74,7 @@ def _messages(value: Value, message: Message, field: Field, span: Span) -> Readi
     if field.repeated:
         children = getattr(message, field.name)
         for element in _elements(value, span):
-            child = children.add()
-            if not value.text.startswith("{}", element[0]):
-                yield _message(value, child, element)
+            yield _message(value, children.add(), element)
     else:
         child = getattr(message, field.name)
         child.SetInParent()

@@ -51,6 +51,8 @@ def read(value: Value, message: Message) -> Reading:
 
 
 def _message(value: Value, message: Message, span: Span) -> Reading:
+    if value.text.startswith("{}", span[0]):
+        return
     if value.text[span[0]] != "{":
         _unexpected(value, span)
     by_name = fields_of(message.DESCRIPTOR).by_name
@@ -80,9 +82,7 @@ def _messages(value: Value, message: Message, field: Field, span: Span) -> Readi
     if field.repeated:
         children = getattr(message, field.name)
         for element in _elements(value, span):
-            child = children.add()
-            if not value.text.startswith("{}", element[0]):
-                yield _message(value, child, element)
+            yield _message(value, children.add(), element)
     else:
         child = getattr(message, field.name)
         child.SetInParent()

@@ -45,7 +45,7 @@ async def send_error(
         message: for the client.
         status: HTTP status, where it is not the one that stands for *code*.
     """
-    headers = ()
+    headers: Headers = ()
     if flavour.www_authenticate and code == Code.UNAUTHENTICATED:
         headers = ((b"www-authenticate", _header_value(message)),)
     status = flavour.http_status(code) if status is None else status
@@ -60,7 +60,5 @@ def _header_value(text: str) -> bytes:
 
 async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
     length = (b"content-length", b"%d" % len(body))
-    await send(
-        {"type": "http.response.start", "status": status, "headers": [*headers, length]}
-    )
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})

@@ -53,8 +53,11 @@ class _Watch:
         self._listener = self._loop.create_task(self._listen())
 
     async def _listen(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        try:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
+            return
         self.left = True
         self.task.cancel()
 

@@ -5,7 +5,7 @@ Source: grpc-gateway runtime/mux.go and runtime/errors.go; etcd server/embed/ser
 
 from __future__ import annotations
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from etcd_asgi.endpoints.answers import send_empty, send_error, send_text
 from etcd_asgi.flavours import Flavour
@@ -58,7 +58,7 @@ async def refuse_websocket(scope: Scope, receive: Receive, send: Send, flavour: 
         await send({"type": "websocket.close", "code": 1011, "reason": "not a WebSocket"})
         return
 
-    async def as_websocket(event: dict[str, object]) -> None:
+    async def as_websocket(event: Message) -> None:
         await send({**event, "type": f"websocket.{event['type']}"})
 
     message = "WebSocket is not served: use POST"
@@ -70,7 +70,7 @@ def _without_body(scope: Scope, send: Send) -> Send:
     if scope["method"] != "HEAD":
         return send
 
-    async def headers_only(event: dict[str, object]) -> None:
+    async def headers_only(event: Message) -> None:
         await send({**event, "body": b""} if event["type"] == "http.response.body" else event)
 
     return headers_only

@@ -32,7 +32,7 @@ FORKED = (
 _DEADLINE = "context deadline exceeded"
 """What Go's gRPC says of a deadline: grpc-go status/status.go, FromContextError."""
 
-_OVER = {Code.DEADLINE_EXCEEDED: _DEADLINE, Code.CANCELLED: "context canceled"}
+_OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: _DEADLINE, Code.CANCELLED: "context canceled"}
 
 Call = Callable[..., Any]
 
@@ -82,7 +82,6 @@ class GrpcUpstream:
         if channels is None:
             channels = self._by_loop[loop] = Channels(self._targets, self._limits, self._tls)
         return channels
-
 
     def _refuse_inherited(self) -> None:
         """Go on in a forked child, unless the parent had connections: gRPC does not survive that.
@@ -167,8 +166,8 @@ def _options(limits: Limits) -> list[tuple[str, int | str]]:
     """Channel arguments.
 
     Retries are off: the gateway promises one call for one request, and the machinery costs a tenth
-    of a small call. Messages of any size are received, as etcd client/v3/options.go does, and sent: bodies have a
-    limit of their own, and what is too large for etcd it says itself.
+    of a small call. Messages of any size are received, as etcd client/v3/options.go does, and
+    sent: bodies have a limit of their own, and what is too large for etcd it says itself.
     """
     reconnect = int(limits.max_reconnect_delay * 1000)
     return [

@@ -17,7 +17,9 @@ ROOTS = sorted(
 )
 """Every message that crosses the gateway."""
 
-_INT64 = st.sampled_from([0, 1, -1, 2**53 + 1, -(2**63), 2**63 - 1]) | st.integers(-(2**63), 2**63 - 1)
+_INT64 = st.sampled_from([0, 1, -1, 2**53 + 1, -(2**63), 2**63 - 1]) | st.integers(
+    -(2**63), 2**63 - 1
+)
 _UINT64 = st.sampled_from([0, 1, 2**63, 2**64 - 1]) | st.integers(0, 2**64 - 1)
 _UINT32 = st.sampled_from([0, 2**32 - 1]) | st.integers(0, 2**32 - 1)
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -84,13 +84,16 @@ def test_what_follows_the_first_value_changes_nothing(
 
 
 def assert_answered(descriptor: Descriptor, body: bytes, dialect: Dialect) -> None:
+    text = ""
     try:
         message = decode(descriptor, body, dialect, max_depth=20)
     except DecodeError as error:
-        # An error is sent as JSON, so its text must be Unicode.
-        assert str(error).encode("utf-8")
+        text = str(error)
     else:
         assert message.DESCRIPTOR.full_name == descriptor.full_name
+        return
+    # It is sent as JSON, so it must be Unicode.
+    assert text.encode("utf-8")
 
 
 def messages(descriptor: Descriptor, depth: int = 4) -> st.SearchStrategy[Message]:

@@ -20,7 +20,7 @@ def test_a_form_is_read_as_the_stock_gateway_reads_it(form: Form, dialect: Diale
     try:
         message = decode(descriptor, body_of(form), dialect, max_depth=200)
     except DecodeError as error:
-        outcome = {"error": str(error)}
+        outcome: Form = {"error": str(error)}
     else:
         outcome = {"message": json_format.MessageToDict(message, preserving_proto_field_name=True)}
     assert outcome == expected

@@ -146,7 +146,7 @@ def test_a_forked_process_connects_for_itself_or_says_why_not(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FORK, etcd.endpoint, before],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=True,
+        capture_output=True, timeout=60, check=True,
     )  # fmt: skip
     told = done.stdout.decode()
     assert told.startswith(child)

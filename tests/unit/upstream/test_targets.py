@@ -43,7 +43,9 @@ def test_https_makes_a_secure_channel() -> None:
         (["http://a", "https://b"], "mix http and https"),
     ],
 )
-def test_what_cannot_be_an_etcd_is_refused_with_an_example(urls: str | list[str], text: str) -> None:
+def test_what_cannot_be_an_etcd_is_refused_with_an_example(
+    urls: str | list[str], text: str
+) -> None:
     with pytest.raises(ValueError, match=text) as caught:
         parse_targets(urls)
     assert "secret" not in str(caught.value)

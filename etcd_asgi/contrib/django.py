@@ -1,0 +1,150 @@
+"""A gateway inside a Django project.
+
+Django's own ASGI application answers HTTP alone, and has nothing to mount other applications
+with. :func:`mount` puts a small dispatcher in front of it, in the project's ``asgi.py``::
+
+    application = mount(get_asgi_application(), "/etcd", Gateway("http://127.0.0.1:2379"))
+
+Django itself is not imported here.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from etcd_asgi.gateway import Gateway, local_path
+
+logger = logging.getLogger("etcd_asgi.contrib.django")
+
+
+def mount(application: ASGIApp, path: str, gateway: Gateway) -> ASGIApp:
+    """An ASGI application that is *gateway* at and below *path*, and *application* elsewhere.
+
+    The gateway is closed when the server shuts down. Further gateways go around the first:
+    ``mount(mount(application, "/a", one), "/b", other)``.
+
+    Args:
+        application: Django's, from ``get_asgi_application()``, or what stands around it, such as
+            a ``ProtocolTypeRouter`` of Channels: it gets all lifespan events, and the WebSockets
+            outside of *path*. What it does not know of the two is answered in its place.
+        path: where the gateway is, as in ``"/etcd"``; several segments are fine.
+        gateway: what answers there.
+
+    Raises:
+        ValueError: *path* is not like ``/etcd``.
+        TypeError: *gateway* is not a gateway.
+    """
+    if not isinstance(gateway, Gateway):
+        kind = type(gateway).__name__
+        raise TypeError(f"mount(application, path, gateway) takes a Gateway last, not {kind}")
+    _check(path)
+    return _Dispatcher(application, path, gateway)
+
+
+def _check(path: str) -> None:
+    wrong = f"mount() takes a path like '/etcd', not {path!r}"
+    if path in ("", "/"):
+        raise ValueError(f"{wrong}: at the root nothing is left to Django; serve the Gateway alone")
+    if not path.startswith("/"):
+        raise ValueError(f"{wrong}: begin it with a slash, {'/' + path!r}")
+    if path.endswith("/"):
+        raise ValueError(f"{wrong}: end it without a slash, {path.rstrip('/')!r}")
+    if "//" in path or any(character in "?#%" or character.isspace() for character in path):
+        raise ValueError(f"{wrong}: slashes alone, and no spaces, '?', '#' or '%'")
+
+
+class _Dispatcher:
+    """Two applications, told apart by the path of a request."""
+
+    def __init__(self, application: ASGIApp, path: str, gateway: Gateway) -> None:
+        self._application = application
+        self._path = path
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        elif self._is_below(scope):
+            await self._gateway(self._inner(scope), receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._application(scope, receive, send)
+
+    def _is_below(self, scope: Scope) -> bool:
+        path = local_path(scope)
+        return path == self._path or path.startswith(f"{self._path}/")
+
+    def _inner(self, scope: Scope) -> Scope:
+        """The scope as mounts make it: the path stays whole, and ``root_path`` grows.
+
+        Source: Starlette starlette/routing.py, Mount.matches.
+        """
+        root: str = scope.get("root_path", "")
+        outermost = scope.get("app_root_path", root)
+        return {
+            **scope,
+            "root_path": root.rstrip("/") + self._path,
+            "app_root_path": outermost,
+        }
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Close the gateway at shutdown; all else is the application's, if it wants it.
+
+        One that does not know lifespan raises, at once or at the first event, or returns.
+
+        Source: ASGI specification, Lifespan Protocol.
+        """
+        events = _Events(receive, send)
+
+        async def send_after_closing(event: Message) -> None:
+            if event["type"].startswith("lifespan.shutdown."):
+                await self._gateway.aclose()
+            await events.send(event)
+
+        try:
+            await self._application(scope, events.receive, send_after_closing)
+        except Exception as error:
+            if events.sent:
+                raise
+            logger.debug("lifespan is answered in the application's place: %r", error)
+        if not events.sent:
+            await self._gateway(scope, events.again, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Offer an upgrade to the application; where it does not know WebSocket, refuse it."""
+        events = _Events(receive, send)
+        try:
+            await self._application(scope, events.receive, events.send)
+        except ValueError:  # Django and Channels raise it for a protocol they do not serve
+            if events.received or events.sent:
+                raise
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+
+
+class _Events:
+    """What an application has received and sent so far."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.received: list[Message] = []
+        self.sent = False
+
+    async def receive(self) -> Message:
+        """Take the next event from the server."""
+        event = await self._receive()
+        self.received.append(event)
+        return event
+
+    async def send(self, event: Message) -> None:
+        """Pass an event to the server."""
+        self.sent = True
+        await self._send(event)
+
+    async def again(self) -> Message:
+        """Give the events received so far once more, and then those to come."""
+        return self.received.pop(0) if self.received else await self._receive()
