@@ -50,11 +50,14 @@ _PREFIX = b"grpc-metadata-"
 _ACCEPT = "grpcgateway-accept"
 _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+").fullmatch
 _RESERVED = frozenset({"connection", "content-type", "host", "te", "user-agent"})
-_BEARER = re.compile(r"bearer +", re.IGNORECASE)
+_BEARER = re.compile(r"bearer ", re.IGNORECASE)
 _TIMEOUT = re.compile(r"([+-]?[0-9]{1,40})([HMSmun])").fullmatch
-_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-_NANOSECONDS = 1e9
+_UNITS = {"H": 3600 * 10**9, "M": 60 * 10**9, "S": 10**9, "m": 10**6, "u": 10**3, "n": 1}
+"""Nanoseconds in a unit of ``Grpc-Timeout``."""
+
 _MAX_INT64 = 2**63 - 1
+_LEAST_TIMEOUT = 0.0005
+"""Seconds. A shorter time would be over before the call could leave."""
 
 
 @dataclass(slots=True)
@@ -91,6 +94,7 @@ def read(headers: Iterable[tuple[bytes, bytes]], peer: str | None) -> RequestHea
     found = RequestHeaders()
     metadata = found.metadata
     accept = False
+    prefixed: list[tuple[str, bytes]] = []
     for name, raw in headers:
         key = _FORWARDED.get(name)
         if key is not None:
@@ -102,8 +106,12 @@ def read(headers: Iterable[tuple[bytes, bytes]], peer: str | None) -> RequestHea
                 found.content_type = value
         elif name in _SPECIAL:
             _SPECIAL[name](found, raw.decode("latin-1"))
+        elif name == b"grpc-timeout":
+            _read_timeout(found, raw)
         elif name.startswith(_PREFIX):
-            _add_metadata(metadata, name[len(_PREFIX) :].decode("latin-1"), raw)
+            prefixed.append((name[len(_PREFIX) :].decode("latin-1"), raw))
+    for key, raw in prefixed:  # after the deadline, whose error comes first
+        _add_metadata(metadata, key, raw)
     if not accept:
         # Without it etcd takes the caller for the subject of the gateway's client certificate:
         # etcd server/auth/store.go, AuthInfoFromTLS.
@@ -146,7 +154,15 @@ def _add_metadata(metadata: Metadata, key: str, raw: bytes) -> None:
         return
     if key.endswith("-bin"):
         metadata.append((key, _binary(key, raw)))
-    elif _is_legal(value := raw.decode("latin-1")):
+    elif key == "bin":  # grpc-gateway looks at the end of the whole header's name
+        _add_text(metadata, key, _binary(key, raw))
+    else:
+        _add_text(metadata, key, raw)
+
+
+def _add_text(metadata: Metadata, key: str, raw: bytes) -> None:
+    value = raw.decode("latin-1")
+    if _is_legal(value):
         metadata.append((key, value))
 
 
@@ -173,18 +189,22 @@ def _authorization(found: RequestHeaders, value: str) -> None:
         found.token = token
 
 
-def _timeout(found: RequestHeaders, value: str) -> None:
+def _read_timeout(found: RequestHeaders, raw: bytes) -> None:
     """Read ``Grpc-Timeout``: digits and a unit, as a signed 64-bit count of nanoseconds.
 
-    Zero is no deadline. A negative time is over, and so is one that overflows.
+    Zero is no deadline, and so is an empty header; the first of several counts. A negative time is
+    over, and one that overflows is what is left of it in 64 bits.
     """
+    if found.timeout is not None or not raw:
+        return
+    value = raw.decode("utf-8", "replace")
     match = _TIMEOUT(value)
     if match is None or abs(count := int(match[1])) > _MAX_INT64:
         raise DecodeError(f"invalid grpc-timeout: {value}")
-    seconds = count * _UNITS[match[2]]
-    if seconds * _NANOSECONDS > _MAX_INT64:
-        seconds = -1.0
-    found.timeout = seconds if seconds else None
+    nanoseconds = (count * _UNITS[match[2]] + 2**63) % 2**64 - 2**63
+    if nanoseconds:
+        seconds = nanoseconds / 10**9
+        found.timeout = seconds if seconds >= _LEAST_TIMEOUT else -1.0
 
 
 def _method_override(found: RequestHeaders, value: str) -> None:
@@ -205,7 +225,6 @@ def _forwarded_for(found: RequestHeaders, value: str) -> None:
 
 _SPECIAL: dict[bytes, Callable[[RequestHeaders, str], None]] = {
     b"authorization": _authorization,
-    b"grpc-timeout": _timeout,
     b"host": _host,
     b"x-forwarded-host": _forwarded_host,
     b"x-forwarded-for": _forwarded_for,

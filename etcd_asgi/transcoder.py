@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from functools import cached_property
 
+from google.protobuf.message import DecodeError as ParseError
+
 from etcd_asgi import codec, proto
 from etcd_asgi.bindings import Binding
+from etcd_asgi.codec import deep
 from etcd_asgi.codec.encode import Encode
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.flavours import Flavour
@@ -62,7 +65,11 @@ class Transcoder:
 
     def encode(self, answer: bytes) -> bytes:
         """The JSON of a serialized answer."""
-        return codec.compact(self._encode(self._parse(answer)))
+        try:
+            message = self._parse(answer)
+        except ParseError:
+            return codec.compact(deep.encode(self.binding.response, answer))
+        return codec.compact(self._encode(message))
 
     @cached_property
     def _encode(self) -> Encode:

@@ -33,9 +33,7 @@ def compile_set(target: Path) -> None:
     """Write the descriptor set of our own sources: imports and comments left out."""
     roots = [f"-I{root}" for root in (SOURCES, google_api_root(), protobuf_root())]
     files = sorted(path.name for path in SOURCES.glob("*.proto"))
-    status = protoc.main(
-        ["protoc", *roots, f"--descriptor_set_out={target}", *files]
-    )
+    status = protoc.main(["protoc", *roots, f"--descriptor_set_out={target}", *files])
     if status != 0:
         raise SystemExit(f"protoc failed with status {status}")
 

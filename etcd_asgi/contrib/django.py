@@ -126,7 +126,7 @@ class _Dispatcher:
 
 
 class _Events:
-    """What an application has received and sent so far."""
+    """What an application has received before it sent anything, and whether it has."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -137,7 +137,8 @@ class _Events:
     async def receive(self) -> Message:
         """Take the next event from the server."""
         event = await self._receive()
-        self.received.append(event)
+        if not self.sent:
+            self.received.append(event)
         return event
 
     async def send(self, event: Message) -> None:
@@ -146,5 +147,5 @@ class _Events:
         await self._send(event)
 
     async def again(self) -> Message:
-        """Give the events received so far once more, and then those to come."""
+        """Give the received events once more, and then those to come."""
         return self.received.pop(0) if self.received else await self._receive()

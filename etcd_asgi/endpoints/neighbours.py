@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from typing import Any
 
@@ -20,10 +21,22 @@ from etcd_asgi.upstream import Upstream
 _STATUS = "/etcdserverpb.Maintenance/Status"
 _METADATA: Metadata = [("grpcgateway-accept", "*/*")]
 _STARTING = "etcd has not answered yet"
+_ALARM = re.compile(r"alarm:(\w+)")
+_NO_LEADER = "RAFT NO LEADER"
+
+_ANONYMOUS = frozenset({Code.INVALID_ARGUMENT, Code.UNAUTHENTICATED, Code.PERMISSION_DENIED})
+"""How an etcd with auth answers a call without a token: it lives, that much is told."""
+
+_FIRST_TO_ASK = "3.6.0"
+"""The first release whose Status wants a token: what is known of an etcd that asks for one."""
 
 
 class Neighbours:
-    """Answers about the upstream, from its Status RPC, which needs no token."""
+    """Answers about the upstream, from its Status RPC.
+
+    Before 3.6 it needs no token. Later ones that have auth switched on refuse it, and thereby say
+    that they are healthy, and not older than 3.6.
+    """
 
     def __init__(self, upstream: Upstream, limits: Limits) -> None:
         self._upstream = upstream
@@ -56,10 +69,11 @@ class Neighbours:
         try:
             status = await self._status(self._limits.health_timeout)
         except UpstreamError as error:
-            return error.message
-        if status.errors:
-            return "; ".join(status.errors)
-        return "" if status.leader else "RAFT NO LEADER"
+            return "" if error.code in _ANONYMOUS else error.message
+        alarms = _ALARM.findall(" ".join(status.errors))
+        if alarms:
+            return f"ALARM {alarms[0]}"
+        return "" if status.leader else _NO_LEADER
 
     def _start_refresh(self) -> None:
         loop = asyncio.get_running_loop()
@@ -68,8 +82,13 @@ class Neighbours:
             self._refresh.add_done_callback(_retrieve)
 
     async def _ask(self) -> None:
-        status = await self._status(self._limits.health_timeout)
-        self._version, self._asked = status.version, time.monotonic()
+        try:
+            version = (await self._status(self._limits.health_timeout)).version
+        except UpstreamError as error:
+            if error.code not in _ANONYMOUS:
+                raise
+            version = self._version or _FIRST_TO_ASK
+        self._version, self._asked = version, time.monotonic()
 
     async def _wait_for_refresh(self) -> None:
         assert self._refresh is not None

@@ -1,9 +1,9 @@
 """What stock gateways answered to unusual forms, one line of data per form.
 
 ``appendix_a.jsonl``: forms that clients and hosts were seen to send or might send.
-``more_forms.jsonl``: the corners of the readers, recorded from etcd 3.5.1, 3.5.33, 3.6.14 and
-3.7.1. A line has the body (as text, as base64, or as parts to repeat) and per dialect the error's
-text or the message in canonical JSON. ``jsonpb`` is what 3.4.24 to 3.5 do, ``protojson`` 3.6 and 3.7.
+``more_forms.jsonl``: the corners of the readers, recorded from etcd 3.5.1, 3.5.33, 3.6.14, 3.7.1.
+A line has the body (as text, as base64, or as parts to repeat) and per dialect the error's text or
+the message in canonical JSON. ``jsonpb`` is what 3.4.24 to 3.5 do, ``protojson`` 3.6 and 3.7.
 """
 
 from __future__ import annotations
