@@ -14,10 +14,12 @@ from starlette.types import Receive, Scope, Send
 from etcd_asgi.access import Access, decide, passthrough
 from etcd_asgi.bindings import Kind, bindings
 from etcd_asgi.endpoints import routing
-from etcd_asgi.endpoints.answers import send_error, send_json, send_text
-from etcd_asgi.endpoints.neighbours import Neighbours, health_body
+from etcd_asgi.endpoints.answers import send_error
+from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
+from etcd_asgi.endpoints.paths import local_path, without_added_slash
 from etcd_asgi.endpoints.unary import is_form_override, unary
-from etcd_asgi.errors import DecodeError, Denied, UpstreamError
+from etcd_asgi.endpoints.vitals import Vitals
+from etcd_asgi.errors import DecodeError, Denied
 from etcd_asgi.flavours import Flavour, flavour
 from etcd_asgi.metadata import RequestHeaders, read
 from etcd_asgi.settings import Limits
@@ -78,9 +80,10 @@ class Gateway:
         self._limits = limits or Limits()
         self._access = access
         self._upstream = _upstream(etcd, self._limits, tls)
-        self._neighbours = Neighbours(self._upstream, self._limits)
         self._flavours = _flavours(versions)
         self._first = next(iter(self._flavours.values()))
+        vitals = Vitals(self._upstream, self._limits)
+        self._neighbours = Neighbours(vitals, access, self._first)
         self._routes = _routes(self._flavours, self._limits, self._upstream)
 
     def __repr__(self) -> str:
@@ -164,11 +167,12 @@ class Gateway:
             raise Denied(403, f"{rpc} is not granted")
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        path = without_added_slash(path, scope)
         one = self._flavours.get(path[1:].partition("/")[0])
         if scope["method"] == "OPTIONS" and (one or self._first).options:
             await routing.options(send)
-        elif path in _NEIGHBOURS:
-            await self._neighbour(path, scope, send)
+        elif path in PATHS:
+            await self._neighbours.answer(path, scope, send)
         elif one is None:
             await routing.outside(scope, send)
         elif (route := self._route(path, one)) is None:
@@ -183,34 +187,6 @@ class Gateway:
             path = path.removesuffix(":")
         return self._routes.get(path)
 
-    async def _neighbour(self, path: str, scope: Scope, send: Send) -> None:
-        if scope["method"] != "GET":
-            await routing.get_only(scope, send)
-        elif path == "/version":
-            await self._version(scope, send)
-        elif path == "/livez":
-            await send_text(send, 200, "ok")
-        else:
-            reason = await self._neighbours.unhealthy()
-            status = 503 if reason else 200
-            if path == "/readyz":
-                await send_text(send, status, reason or "ok")
-            else:
-                body = health_body(reason, with_reason=self._first.health_reason)
-                await send_json(send, status, body)
-
-    async def _version(self, scope: Scope, send: Send) -> None:
-        try:
-            if self._access is not passthrough:
-                await decide(self._access, scope)
-            body = await self._neighbours.version()
-        except Denied as error:
-            await send_error(send, self._first, error.code, error.message, status=error.status)
-        except UpstreamError as error:
-            await send_error(send, self._first, error.code, error.message)
-        else:
-            await send_json(send, 200, body)
-
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Stand-alone: nothing to do at startup, connections to close at shutdown."""
         while True:
@@ -221,22 +197,6 @@ class Gateway:
                 await self.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
-
-
-_NEIGHBOURS = frozenset({"/version", "/health", "/livez", "/readyz"})
-
-
-def local_path(scope: Scope) -> str:
-    """The path below the mount.
-
-    Hosts differ: Starlette and FastAPI leave the whole path and say in ``root_path`` how much of
-    it is theirs, Litestar has taken that part away.
-    """
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
-    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
-        return path[len(root) :]
-    return path
 
 
 def _headers(scope: Scope) -> RequestHeaders:

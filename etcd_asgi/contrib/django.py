@@ -14,7 +14,8 @@ import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from etcd_asgi.gateway import Gateway, local_path
+from etcd_asgi.endpoints.paths import local_path
+from etcd_asgi.gateway import Gateway
 
 logger = logging.getLogger("etcd_asgi.contrib.django")
 

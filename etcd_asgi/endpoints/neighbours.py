@@ -5,116 +5,73 @@ Source: etcd server/etcdserver/api/etcdhttp/version.go and health.go.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import re
-import time
-from typing import Any
 
-from etcd_asgi import proto
-from etcd_asgi.errors import UpstreamError
-from etcd_asgi.metadata import Metadata
-from etcd_asgi.settings import Limits
-from etcd_asgi.status import Code
-from etcd_asgi.upstream import Upstream
+from starlette.types import Scope, Send
 
-_STATUS = "/etcdserverpb.Maintenance/Status"
-_METADATA: Metadata = [("grpcgateway-accept", "*/*")]
-_STARTING = "etcd has not answered yet"
-_ALARM = re.compile(r"alarm:(\w+)")
-_NO_LEADER = "RAFT NO LEADER"
+from etcd_asgi.access import Access, decide, passthrough
+from etcd_asgi.endpoints.answers import send_error, send_json, send_text
+from etcd_asgi.endpoints.routing import get_only
+from etcd_asgi.endpoints.vitals import Vitals
+from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.flavours import Flavour
 
-_ANONYMOUS = frozenset({Code.INVALID_ARGUMENT, Code.UNAUTHENTICATED, Code.PERMISSION_DENIED})
-"""How an etcd with auth answers a call without a token: it lives, that much is told."""
-
-_FIRST_TO_ASK = "3.6.0"
-"""The first release whose Status wants a token: what is known of an etcd that asks for one."""
+PATHS = frozenset({"/version", "/health", "/livez", "/readyz"})
 
 
 class Neighbours:
-    """Answers about the upstream, from its Status RPC.
+    """Answers the paths in :data:`PATHS`.
 
-    Before 3.6 it needs no token. Later ones that have auth switched on refuse it, and thereby say
-    that they are healthy, and not older than 3.6.
+    ``/version`` is subject to the host's *access*; the others tell nothing but health, to load
+    balancers that have no login.
     """
 
-    def __init__(self, upstream: Upstream, limits: Limits) -> None:
-        self._upstream = upstream
-        self._limits = limits
-        self._parse = proto.message_class(proto.message_type("etcdserverpb.StatusResponse"))
-        self._version: str | None = None
-        self._asked = float("-inf")
-        self._refresh: asyncio.Task[None] | None = None
+    def __init__(self, vitals: Vitals, access: Access, flavour: Flavour) -> None:
+        self._vitals = vitals
+        self._access = access
+        self._flavour = flavour
 
-    async def version(self) -> bytes:
-        """The body of ``/version``: exactly ``etcdserver`` and ``etcdcluster``.
+    async def answer(self, path: str, scope: Scope, send: Send) -> None:
+        """Answer a request for one of the paths."""
+        if scope["method"] != "GET":
+            await get_only(scope, send)
+        elif path == "/version":
+            await self._version(scope, send)
+        elif path == "/livez":
+            await send_text(send, 200, "ok")
+        else:
+            await self._health(path, send)
 
-        A known version is told at once, and asked for again in the background when it is old.
-        The cluster's version is the server's without its patch number, as etcd tells it to HTTP
-        only.
+    async def _health(self, path: str, send: Send) -> None:
+        reason = await self._vitals.unhealthy()
+        status = 503 if reason else 200
+        if path == "/readyz":
+            await send_text(send, status, reason or "ok")
+            return
+        body = {"health": "false" if reason else "true"}
+        if self._flavour.health_reason:
+            body["reason"] = reason
+        await send_json(send, status, _compact(body))
 
-        Raises:
-            UpstreamError: etcd was never reached, or not in time.
+    async def _version(self, scope: Scope, send: Send) -> None:
+        """Exactly ``etcdserver`` and ``etcdcluster``: some clients take no third member.
+
+        The cluster's version is the server's without its patch number; etcd tells the real one
+        over HTTP only.
         """
-        if time.monotonic() - self._asked > self._limits.version_cache_time:
-            self._start_refresh()
-        if self._version is None:
-            await self._wait_for_refresh()
-        assert self._version is not None, "a refresh without a version raises"
-        major, minor, *_ = self._version.split(".")
-        return _compact({"etcdserver": self._version, "etcdcluster": f"{major}.{minor}.0"})
-
-    async def unhealthy(self) -> str:
-        """Why etcd is not healthy: an alarm, no leader or no answer; empty when it is."""
         try:
-            status = await self._status(self._limits.health_timeout)
+            if self._access is not passthrough:
+                await decide(self._access, scope)
+            version = await self._vitals.version()
+        except Denied as error:
+            await send_error(send, self._flavour, error.code, error.message, status=error.status)
         except UpstreamError as error:
-            return "" if error.code in _ANONYMOUS else error.message
-        alarms = _ALARM.findall(" ".join(status.errors))
-        if alarms:
-            return f"ALARM {alarms[0]}"
-        return "" if status.leader else _NO_LEADER
-
-    def _start_refresh(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._refresh is None or self._refresh.done() or self._refresh.get_loop() is not loop:
-            self._refresh = loop.create_task(self._ask())
-            self._refresh.add_done_callback(_retrieve)
-
-    async def _ask(self) -> None:
-        try:
-            version = (await self._status(self._limits.health_timeout)).version
-        except UpstreamError as error:
-            if error.code not in _ANONYMOUS:
-                raise
-            version = self._version or _FIRST_TO_ASK
-        self._version, self._asked = version, time.monotonic()
-
-    async def _wait_for_refresh(self) -> None:
-        assert self._refresh is not None
-        done, _ = await asyncio.wait({self._refresh}, timeout=self._limits.version_timeout)
-        if not done:
-            raise UpstreamError(Code.UNAVAILABLE, _STARTING)
-        self._refresh.result()
-
-    async def _status(self, timeout: float) -> Any:
-        answer = await self._upstream.unary(_STATUS, b"", _METADATA, timeout)
-        return self._parse.FromString(answer)
-
-
-def health_body(reason: str, *, with_reason: bool) -> bytes:
-    """The body of ``/health``: strings, not booleans. An empty *reason* is good health."""
-    body = {"health": "false" if reason else "true"}
-    if with_reason:
-        body["reason"] = reason
-    return _compact(body)
+            await send_error(send, self._flavour, error.code, error.message)
+        else:
+            major, minor, *_ = version.split(".")
+            body = {"etcdserver": version, "etcdcluster": f"{major}.{minor}.0"}
+            await send_json(send, 200, _compact(body))
 
 
 def _compact(body: dict[str, str]) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
-
-
-def _retrieve(task: asyncio.Task[None]) -> None:
-    """Mark the error of a refresh as seen: those who wait for it get it, others need not."""
-    if not task.cancelled():
-        task.exception()

@@ -1,0 +1,30 @@
+"""The path below the mount."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+from starlette.types import Scope
+
+
+def local_path(scope: Scope) -> str:
+    """The path below the mount.
+
+    Hosts differ: Starlette and FastAPI leave the whole path and say in ``root_path`` how much of
+    it is theirs, Litestar has taken that part away.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :]
+    return path
+
+
+def without_added_slash(path: str, scope: Scope) -> str:
+    """*path* without a slash at its end that the host put there, as Litestar does.
+
+    A slash of the client's own stays: etcd answers it with 404.
+    """
+    if path.endswith("/") and not unquote_to_bytes(scope.get("raw_path") or b"").endswith(b"/"):
+        return path[:-1]
+    return path
