@@ -1,4 +1,8 @@
-"""JSON values in a stream of bytes."""
+"""JSON values in a stream of bytes.
+
+Source: Go encoding/json stream.go (Decoder), which grpc-gateway reads bodies with: values follow
+each other with or without white space between them.
+"""
 
 from __future__ import annotations
 
@@ -6,55 +10,87 @@ import re
 
 _EDGE = re.compile(rb'["{}\[\]]')
 _IN_STRING = re.compile(rb'["\\]')
+_BLANKS = re.compile(rb"[ \t\r\n]*")
 _SCALAR_END = re.compile(rb"[ \t\r\n\"{}\[\],:]")
-_BLANKS = b" \t\r\n"
+_OPENING = b'{["'
 
 
-class FirstValue:
-    """Finds the end of the first JSON value of a body that comes in pieces.
+class Splitter:
+    """Cuts a body that comes in pieces into JSON values.
 
-    Every byte is looked at once. Whether the value is right is the codec's to say: here only
-    brackets and strings are told apart.
+    Every byte is looked at once. Only brackets and strings are told apart: whether a value is
+    right is the codec's to say, and a stray bracket or comma is a value that it refuses.
     """
 
     def __init__(self) -> None:
-        self.body = bytearray()
-        """All bytes so far."""
+        self._text = bytearray()
+        self._start: int | None = None
+        """Where the value begins that has begun; ``None`` between values."""
 
         self._at = 0
         self._depth = 0
         self._in_string = False
 
-    def feed(self, piece: bytes) -> bool:
-        """Add *piece*; true as soon as :attr:`body` holds a whole value."""
-        self.body += piece
-        if self._depth == 0 and not self._in_string:
-            return self._feed_outside()
-        return self._scan()
+    @property
+    def pending_bytes(self) -> int:
+        """Length of the value that has begun and is not whole."""
+        return len(self._text)
 
-    def _feed_outside(self) -> bool:
-        """Before the value, or within a number or a literal, which a delimiter ends."""
-        start = len(self.body) - len(self.body.lstrip(_BLANKS))
-        if start == len(self.body):
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The values that *piece* completes, in order."""
+        self._text += piece
+        values = []
+        while (end := self._end_of_value()) is not None:
+            values.append(bytes(self._text[self._start : end]))
+            self._start, self._at = None, end
+        done = self._at if self._start is None else self._start
+        del self._text[:done]
+        self._at -= done
+        if self._start is not None:
+            self._start = 0
+        return values
+
+    def close(self) -> bytes:
+        """What is left when the input ends: a number or literal, a value cut off, or nothing."""
+        return bytes(self._text).strip(b" \t\r\n")
+
+    def _end_of_value(self) -> int | None:
+        if self._start is None and not self._begin():
+            return None
+        assert self._start is not None
+        if self._text[self._start] in _OPENING:
+            return self._end_of_nested()
+        if self._text[self._start] in b",:}]":
+            return self._start + 1
+        end = _SCALAR_END.search(self._text, self._at)
+        self._at = len(self._text)
+        return end.start() if end else None
+
+    def _begin(self) -> bool:
+        """Step over white space; whether a value begins."""
+        blanks = _BLANKS.match(self._text, self._at)
+        assert blanks is not None
+        self._at = blanks.end()
+        if self._at == len(self._text):
             return False
-        if self.body[start] in b'{["':
-            self._at = start
-            return self._scan()
-        return _SCALAR_END.search(self.body, start) is not None
+        self._start = self._at
+        return True
 
-    def _scan(self) -> bool:
-        while edge := (_IN_STRING if self._in_string else _EDGE).search(self.body, self._at):
-            byte, self._at = edge[0], edge.end()
+    def _end_of_nested(self) -> int | None:
+        while edge := (_IN_STRING if self._in_string else _EDGE).search(self._text, self._at):
+            byte = edge[0]
             if byte == b"\\":
-                if self._at == len(self.body):
-                    self._at -= 1
-                    return False
-                self._at += 1
-            elif byte == b'"':
+                if edge.end() == len(self._text):  # what is escaped is yet to come
+                    self._at = edge.start()
+                    return None
+                self._at = edge.end() + 1
+                continue
+            self._at = edge.end()
+            if byte == b'"':
                 self._in_string = not self._in_string
             else:
                 self._depth += 1 if byte in b"{[" else -1
-            if self._depth <= 0 and not self._in_string:
-                return True
-        self._at = len(self.body)
-        return False
+            if self._depth == 0 and not self._in_string:
+                return self._at
+        self._at = len(self._text)
+        return None

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from etcd_asgi.access import Access, decide, passthrough
 from etcd_asgi.bindings import Kind, bindings
 from etcd_asgi.endpoints import routing
-from etcd_asgi.endpoints.answers import send_error
+from etcd_asgi.endpoints.answers import send_error, without_reading
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.paths import local_path, without_added_slash
 from etcd_asgi.endpoints.unary import is_form_override, unary
@@ -141,14 +141,16 @@ class Gateway:
         try:
             headers = _headers(scope)
             if is_form_override(headers) and headers.method_override != "POST":
-                await routing.wrong_method(scope, send, route.flavour)
+                await routing.wrong_method(scope, without_reading(scope, send), route.flavour)
                 return
             if self._access is not passthrough:
                 await self._check(route.rpc, scope)
         except DecodeError as error:
-            await send_error(send, route.flavour, Code.INVALID_ARGUMENT, str(error))
+            early = without_reading(scope, send)
+            await send_error(early, route.flavour, Code.INVALID_ARGUMENT, str(error))
         except Denied as error:
-            await send_error(send, route.flavour, error.code, error.message, status=error.status)
+            early = without_reading(scope, send)
+            await send_error(early, route.flavour, error.code, error.message, status=error.status)
         else:
             await self._answer(route, headers, scope, receive, send)
 
@@ -167,20 +169,20 @@ class Gateway:
             raise Denied(403, f"{rpc} is not granted")
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        path = without_added_slash(path, scope)
+        path, early = without_added_slash(path, scope), without_reading(scope, send)
         one = self._flavours.get(path[1:].partition("/")[0])
         if scope["method"] == "OPTIONS" and (one or self._first).options:
-            await routing.options(send)
+            await routing.options(early)
         elif path in PATHS:
-            await self._neighbours.answer(path, scope, send)
+            await self._neighbours.answer(path, scope, early)
         elif one is None:
-            await routing.outside(scope, send)
+            await routing.outside(scope, early)
         elif (route := self._route(path, one)) is None:
-            await routing.not_found(scope, send, one)
+            await routing.not_found(scope, early, one)
         elif scope["method"] == "POST":
             await self._call(route, scope, receive, send)
         else:
-            await routing.wrong_method(scope, send, one)
+            await routing.wrong_method(scope, early, one)
 
     def _route(self, path: str, one: Flavour) -> Route | None:
         if one.trailing_colon:

@@ -2,7 +2,8 @@
 
 The fast decoder takes regular requests and leaves all others to this one, so here faithfulness
 counts, to the letter of the error texts; speed counts in that no body may cost more than time in
-proportion to its length.
+proportion to its length. One difference is left: a name in brackets is an unknown member here,
+while stock refuses the names of the protobuf extensions that are linked into its build.
 
 **Source:** grpc-gateway runtime/marshal_jsonpb.go of both majors (decodeJSONPb: the first JSON
 value of the body becomes the message, the rest is not read).

@@ -34,7 +34,6 @@ Fill = Callable[[Any, Pairs, int], None]
 Put = Callable[[Any, Any, int], None]
 """Set one field of a message from a JSON value."""
 
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})").fullmatch
 _UNSIGNED_INTEGER = re.compile(r"0|[1-9][0-9]{0,19}").fullmatch
 
@@ -73,8 +72,8 @@ def _blanks(text: str) -> int:
 
 
 def _first_object(text: str) -> Pairs:
-    if "\\u" in text and _SURROGATE.search(text):
-        raise Irregular("surrogates: their pairing is judged elsewhere")
+    if "\\u" in text:
+        raise Irregular("the releases differ in which escapes they take, and where")
     value, _ = _scan(text, 0 if text[:1] == "{" else _blanks(text))
     if type(value) is not tuple:
         raise Irregular("not an object")
@@ -129,23 +128,25 @@ def _put(field: FieldDescriptor) -> Put:
 
 
 _SCALARS = {
-    FieldDescriptor.TYPE_BYTES: ("str", "a2b_base64(value, strict_mode=True)"),
-    FieldDescriptor.TYPE_STRING: ("str", "value"),
-    FieldDescriptor.TYPE_BOOL: ("bool", "value"),
+    FieldDescriptor.TYPE_BYTES: (
+        "type(value) is not str or len(value) & 3",
+        "a2b_base64(value, strict_mode=True)",
+    ),
+    FieldDescriptor.TYPE_STRING: ("type(value) is not str", "value"),
+    FieldDescriptor.TYPE_BOOL: ("type(value) is not bool", "value"),
 }
-"""By field type, the one type that the JSON value may have, and the expression for the field."""
+"""By field type, when the JSON value is irregular, and the expression for the field. Strict mode
+overlooks surplus padding, thus the look at the length."""
 
 
 def _put_scalar(field: FieldDescriptor) -> Put:
     """Generated, as storing to a name is quicker than ``setattr`` and calls are dear."""
-    kind, expression = _SCALARS.get(field.type, ("int", "value"))
+    irregular, expression = _SCALARS.get(field.type, ("", "convert(value)"))
     scope: dict[str, Any] = {"a2b_base64": a2b_base64, "Irregular": Irregular}
+    scope["convert"] = _conversion(field)
     lines = ["def put(message, value, depth):"]
-    if kind == "int":
-        scope["convert"] = _conversion(field)
-        lines += ["    if type(value) is not int: value = convert(value)"]
-    else:
-        lines += [f"    if type(value) is not {kind}: raise Irregular"]
+    if irregular:
+        lines += [f"    if {irregular}: raise Irregular"]
     lines += [f"    message.{field.name} = {expression}"]
     exec(compile("\n".join(lines), f"<put of {field.full_name}>", "exec"), scope)
     put: Put = scope["put"]
@@ -199,7 +200,7 @@ def _conversion(field: FieldDescriptor) -> Callable[[Any], Any]:
 
 
 def _bytes(value: Any) -> bytes:
-    if type(value) is not str:
+    if type(value) is not str or len(value) & 3:
         raise Irregular
     return a2b_base64(value, strict_mode=True)
 
@@ -225,7 +226,7 @@ def _signed(value: Any) -> int:
 
 
 def _unsigned(value: Any) -> int:
-    if type(value) is int:
+    if type(value) is int and value > 0:  # a zero may have been -0
         return value
     if type(value) is str and _UNSIGNED_INTEGER(value):
         return int(value)

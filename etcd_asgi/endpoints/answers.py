@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from starlette.types import Send
+from starlette.types import Message, Scope, Send
 
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
@@ -31,6 +31,27 @@ async def send_text(send: Send, status: int, text: str, headers: Headers = ()) -
 async def send_empty(send: Send, status: int, headers: Headers = ()) -> None:
     """Answer with no body."""
     await _send(send, status, b"", headers)
+
+
+def without_reading(scope: Scope, send: Send) -> Send:
+    """*send* for an answer that is given before the request's body has been read.
+
+    It closes an HTTP/1 connection that has a body under way, as Go's net/http does after much of
+    it: what is left of the body would be taken for the next request, or hold it up.
+    """
+    has_body = any(name in _BODY_HEADERS and value != b"0" for name, value in scope["headers"])
+    if not (has_body and scope.get("http_version", "1.1").startswith("1")):
+        return send
+
+    async def closing(event: Message) -> None:
+        if event["type"] == "http.response.start":
+            event = {**event, "headers": [*event["headers"], (b"connection", b"close")]}
+        await send(event)
+
+    return closing
+
+
+_BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 async def send_error(

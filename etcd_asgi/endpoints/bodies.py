@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import Message, Receive, Scope
 
-from etcd_asgi.framing import FirstValue
+from etcd_asgi.framing import Splitter
 
 
 class ClientGone(Exception):
@@ -40,17 +40,32 @@ async def read_body(scope: Scope, receive: Receive, limit: int, *, whole: bool) 
         return body
     if _declared_length(scope) > limit:
         raise BodyTooLarge(limit)
-    return await _read_pieces(event, receive, limit, whole)
+    read = _read_whole if whole else _read_first
+    return await read(event, receive, limit)
 
 
-async def _read_pieces(event: Message, receive: Receive, limit: int, whole: bool) -> bytes:
-    value = FirstValue()
-    while True:
-        complete = value.feed(_piece(event))
-        if len(value.body) > limit:
+async def _read_whole(event: Message, receive: Receive, limit: int) -> bytes:
+    body = bytearray(_piece(event))
+    while event.get("more_body", False):
+        if len(body) > limit:
             raise BodyTooLarge(limit)
-        if not event.get("more_body", False) or (complete and not whole):
-            return bytes(value.body)
+        event = await receive()
+        body += _piece(event)
+    if len(body) > limit:
+        raise BodyTooLarge(limit)
+    return bytes(body)
+
+
+async def _read_first(event: Message, receive: Receive, limit: int) -> bytes:
+    splitter = Splitter()
+    while True:
+        values = splitter.feed(_piece(event))
+        if splitter.pending_bytes > limit or (values and len(values[0]) > limit):
+            raise BodyTooLarge(limit)
+        if values:
+            return values[0]
+        if not event.get("more_body", False):
+            return splitter.close()
         event = await receive()
 
 

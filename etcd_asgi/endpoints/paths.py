@@ -11,12 +11,16 @@ def local_path(scope: Scope) -> str:
     """The path below the mount.
 
     Hosts differ: Starlette and FastAPI leave the whole path and say in ``root_path`` how much of
-    it is theirs, Litestar has taken that part away.
+    it is theirs, Litestar has taken that part away. Behind a proxy that took away a part of its
+    own, the path lacks what Starlette calls ``app_root_path``.
     """
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
-    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
-        return path[len(root) :]
+    if not root:
+        return path
+    for mount in (root, root.removeprefix(scope.get("app_root_path", ""))):
+        if path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/"):
+            return path[len(mount) :]
     return path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import send_error, send_json
+from etcd_asgi.endpoints.answers import send_error, send_json, without_reading
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, read_body
 from etcd_asgi.endpoints.presence import while_present
 from etcd_asgi.errors import DecodeError, UpstreamError
@@ -38,6 +38,7 @@ async def unary(
     except ClientGone:
         return
     except BodyTooLarge as error:
+        send = without_reading(scope, send)
         await send_error(send, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)
     except DecodeError as error:
         await send_error(send, flavour, Code.INVALID_ARGUMENT, str(error))

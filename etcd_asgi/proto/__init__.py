@@ -62,4 +62,25 @@ def message_type(full_name: str) -> Descriptor:
 
 def message_class(descriptor: Descriptor) -> type[Message]:
     """The Python class of a message of the private pool."""
-    return GetMessageClass(descriptor)
+    return _classes()[descriptor.full_name]
+
+
+@cache
+def _classes() -> dict[str, type[Message]]:
+    """All classes by name: protobuf before 4.25 crashes when one is freed that is still in use."""
+    messages: dict[str, Descriptor] = {}
+    for name in SERVICES:
+        for method in service(name).methods:
+            _collect(method.input_type, messages)
+            _collect(method.output_type, messages)
+    return {name: GetMessageClass(descriptor) for name, descriptor in messages.items()}
+
+
+def _collect(descriptor: Descriptor, into: dict[str, Descriptor]) -> None:
+    """Add *descriptor* and all message types it contains."""
+    if descriptor.full_name in into:
+        return
+    into[descriptor.full_name] = descriptor
+    for field in descriptor.fields:
+        if field.message_type is not None:
+            _collect(field.message_type, into)
