@@ -57,11 +57,13 @@ async def _read_whole(event: Message, receive: Receive, limit: int) -> bytes:
 
 
 async def _read_first(event: Message, receive: Receive, limit: int) -> bytes:
-    splitter = Splitter()
+    splitter, length = Splitter(), 0
     while True:
-        values = splitter.feed(_piece(event))
-        if splitter.pending_bytes > limit or (values and len(values[0]) > limit):
+        piece = _piece(event)
+        length += len(piece)
+        if length > limit:
             raise BodyTooLarge(limit)
+        values = splitter.feed(piece)
         if values:
             return values[0]
         if not event.get("more_body", False):
