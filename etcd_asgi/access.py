@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from etcd_asgi.bindings import bindings
+from etcd_asgi.errors import Denied
 
 FULL = frozenset(binding.name for binding in bindings())
 """Every RPC, by names such as ``KV.Range``."""
@@ -45,16 +47,21 @@ async def decide(access: Access, scope: Scope) -> Grant:
     """Ask *access*; a function that is not async runs in a thread, as it may block.
 
     Raises:
-        Denied: it refused.
+        Denied: it refused, with this or with Starlette's or FastAPI's ``HTTPException``.
         TypeError: it returned something else than a grant.
     """
-    conn = HTTPConnection(scope)
-    if inspect.iscoroutinefunction(access):
-        grant = await access(conn)
-    else:
-        grant = await run_in_threadpool(access, conn)
-        if inspect.isawaitable(grant):
-            grant = await grant
+    try:
+        grant = await _ask(access, HTTPConnection(scope))
+    except HTTPException as error:
+        raise Denied(error.status_code, str(error.detail)) from error
     if not isinstance(grant, Grant):
         raise TypeError(f"access returned {type(grant).__name__}, but must return a Grant")
     return grant
+
+
+async def _ask(access: Access, conn: HTTPConnection) -> Grant:
+    if inspect.iscoroutinefunction(access):
+        answer = access(conn)
+    else:
+        answer = await run_in_threadpool(access, conn)
+    return await answer if inspect.isawaitable(answer) else answer

@@ -27,12 +27,14 @@ class UpstreamError(EtcdAsgiError):
     Attributes:
         code: gRPC code number; a number outside of :class:`Code` is possible.
         message: what etcd said, or our words where the call never reached etcd.
+        local: it was found on this side, not told by etcd.
     """
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, *, local: bool = False) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message
+        self.local = local
 
 
 class Denied(EtcdAsgiError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.access import Access, decide, passthrough
@@ -132,6 +133,8 @@ class Gateway:
                 await self._call(route, scope, receive, send)
             else:
                 await self._no_call(path, scope, receive, send)
+        except HTTPException:
+            raise  # out of the host's own receive or send, and for its own middleware
         except Exception:
             logger.exception("error while answering %s", path)
             with suppress(Exception):  # the answer may have begun, or the client may be gone

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints.answers import send_error, send_json, without_reading
@@ -15,6 +17,9 @@ from etcd_asgi.transcoder import Transcoder
 
 _HEADERS = ((b"grpc-metadata-content-type", b"application/grpc"),)
 """The upstream's response headers, under grpc-gateway's prefix: etcd sends this one."""
+
+CANCELLED = "context canceled"
+"""What Go's gRPC says of a call that its caller gave up."""
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -36,7 +41,9 @@ async def unary(
         call = transcoder.unary(body, headers.metadata, headers.timeout)
         answer = await while_present(receive, call)
     except ClientGone:
-        return
+        # Nobody reads it, but middleware of the host may insist on an answer.
+        with suppress(OSError):
+            await send_error(send, flavour, Code.CANCELLED, CANCELLED)
     except BodyTooLarge as error:
         send = without_reading(scope, send)
         await send_error(send, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)

@@ -1,6 +1,7 @@
 """The host's decision."""
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from etcd_asgi import FULL, Denied, Grant, passthrough
@@ -36,6 +37,16 @@ async def test_an_object_with_an_async_call_decides() -> None:
             return Grant(rpcs=frozenset())
 
     assert (await decide(Policy(), SCOPE)).rpcs == frozenset()
+
+
+@pytest.mark.parametrize("kind", [HTTPException, type("Own", (HTTPException,), {})])
+async def test_the_hosts_own_exception_is_a_refusal_too(kind: type[HTTPException]) -> None:
+    async def access(conn: HTTPConnection) -> Grant:
+        raise kind(401, "log in first")
+
+    with pytest.raises(Denied) as caught:
+        await decide(access, SCOPE)
+    assert (caught.value.status, caught.value.message) == (401, "log in first")
 
 
 async def test_anything_but_a_grant_is_no_permission() -> None:
