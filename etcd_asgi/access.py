@@ -59,9 +59,9 @@ async def decide(access: Access, scope: Scope) -> Grant:
     return grant
 
 
-async def _ask(access: Access, conn: HTTPConnection) -> Grant:
-    if inspect.iscoroutinefunction(access):
-        answer = access(conn)
-    else:
-        answer = await run_in_threadpool(access, conn)
+async def _ask(access: Access, conn: HTTPConnection) -> object:
+    ask: Callable[[HTTPConnection], object] = access
+    if inspect.iscoroutinefunction(ask):
+        return await ask(conn)
+    answer = await run_in_threadpool(ask, conn)
     return await answer if inspect.isawaitable(answer) else answer

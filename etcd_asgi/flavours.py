@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from etcd_asgi.codec.dialect import Dialect
 from etcd_asgi.status import V1, V1_3, V2, StatusMap, http_status
+
+Members = dict[str, str | int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,15 @@ class Flavour:
     health_reason: bool
     """``/health`` has a member ``reason``."""
 
+    stream_error_members: tuple[str, ...]
+    """Members of the object that ends a stream with an error."""
+
+    stream_error_newline: bool
+    """A newline stands after that object."""
+
+    empty_stream_type: bool
+    """A stream that ends before its first message has a Content-Type."""
+
     options: bool
     """OPTIONS is answered with 200 and nothing, before routing."""
 
@@ -62,11 +74,30 @@ class Flavour:
 
     def error_body(self, code: int, message: str) -> bytes:
         """The body that says that a call ended with a gRPC code other than OK."""
-        values: dict[str, str | int] = {"code": int(code), "error": message, "message": message}
-        members = {member: values[member] for member in self.error_members}
-        text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8", "replace")
+        values: Members = {"code": int(code), "error": message, "message": message}
+        return _compact({member: values[member] for member in self.error_members})
 
+    def stream_error(self, code: int, message: str) -> bytes:
+        """The last line of a stream that an error ends."""
+        status = self.http_status(code)
+        values: Members = {
+            "grpc_code": int(code),
+            "http_code": status,
+            "http_status": _REASONS.get(status, ""),
+            "code": int(code),
+            "message": message,
+        }
+        members = {name: values[name] for name in self.stream_error_members if values[name]}
+        return _compact({"error": members}) + (b"\n" if self.stream_error_newline else b"")
+
+
+def _compact(members: object) -> bytes:
+    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
+
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+"""Go's words for the statuses in use; it has none for 499."""
 
 _3_5 = Flavour(
     name="3.5",
@@ -80,6 +111,9 @@ _3_5 = Flavour(
     empty_body=True,
     whole_body=True,
     health_reason=True,
+    stream_error_members=("grpc_code", "http_code", "message", "http_status"),
+    stream_error_newline=False,
+    empty_stream_type=True,
     options=True,
 )
 _3_4 = replace(_3_5, name="3.4", whole_body=False, health_reason=False)
@@ -103,10 +137,18 @@ _3_6 = Flavour(
     empty_body=True,
     whole_body=False,
     health_reason=True,
+    stream_error_members=("code", "message"),
+    stream_error_newline=True,
+    empty_stream_type=False,
     options=True,
 )
 _3_7 = replace(_3_6, name="3.7", whole_body=True)
-_COMPAT = replace(_3_6, name="compat", error_members=("error", "code", "message"))
+_COMPAT = replace(
+    _3_6,
+    name="compat",
+    error_members=("error", "code", "message"),
+    stream_error_members=("grpc_code", "http_code", "http_status", "code", "message"),
+)
 
 FLAVOURS = {one.name: one for one in (_3_3, _3_4, _3_5, _3_6, _3_7, _COMPAT)}
 """All flavours by name. "3.4" is 3.4.24 and later; "compat" is 3.6 with error bodies that clients

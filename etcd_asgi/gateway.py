@@ -17,7 +17,9 @@ from etcd_asgi.bindings import Kind, bindings
 from etcd_asgi.endpoints import routing
 from etcd_asgi.endpoints.answers import send_error, without_reading
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
+from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.paths import local_path, without_added_slash
+from etcd_asgi.endpoints.stream import StreamEndpoint
 from etcd_asgi.endpoints.unary import is_form_override, unary
 from etcd_asgi.endpoints.vitals import Vitals
 from etcd_asgi.errors import DecodeError, Denied
@@ -85,6 +87,8 @@ class Gateway:
         self._first = next(iter(self._flavours.values()))
         vitals = Vitals(self._upstream, self._limits)
         self._neighbours = Neighbours(vitals, access, self._first)
+        self._streams = OpenStreams(self._limits.max_streams)
+        self._streaming = StreamEndpoint(self._limits, self._streams)
         self._routes = _routes(self._flavours, self._limits, self._upstream)
 
     def __repr__(self) -> str:
@@ -106,6 +110,7 @@ class Gateway:
 
         A later call opens new ones.
         """
+        self._streams.end_all()
         await self._upstream.aclose()
 
     async def __aenter__(self) -> Self:
@@ -163,8 +168,7 @@ class Gateway:
         if route.kind is Kind.UNARY:
             await unary(route.transcoder, headers, self._limits, scope, receive, send)
         else:
-            message = f"{route.rpc} is a stream, and streams are not served"
-            await send_error(send, route.flavour, Code.UNIMPLEMENTED, message)
+            await self._streaming.answer(route.transcoder, headers, scope, receive, send)
 
     async def _check(self, rpc: str, scope: Scope) -> None:
         grant = await decide(self._access, scope)

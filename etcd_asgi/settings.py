@@ -23,6 +23,9 @@ class Limits:
     max_message_depth: int = 128
     """Levels of messages in a request: a transaction in a transaction is two more."""
 
+    max_streams: int = 10_000
+    """Streams that one gateway has open at a time; one more is answered with 429."""
+
     connect_timeout: float = 5.0
     """How long a call waits for a connection to etcd before it fails with 503."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import cached_property
 
 from google.protobuf.message import DecodeError as ParseError
+from google.protobuf.message import Message
 
 from etcd_asgi import codec, proto
 from etcd_asgi.bindings import Binding
@@ -15,7 +17,7 @@ from etcd_asgi.errors import DecodeError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
-from etcd_asgi.upstream import Upstream
+from etcd_asgi.upstream import Upstream, UpstreamStream
 
 
 class Transcoder:
@@ -28,7 +30,6 @@ class Transcoder:
         self.flavour = flavour
         self._limits = limits
         self._upstream = upstream
-        self._parse = proto.message_class(binding.response).FromString
 
     async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> bytes:
         """Carry one message there and one back.
@@ -47,6 +48,16 @@ class Transcoder:
             return self.encode(answer)
         return await in_thread(self.encode, answer)
 
+    def server_stream(
+        self, request: bytes, metadata: Metadata, timeout: float | None
+    ) -> UpstreamStream:
+        """Start a call with one serialized message up and many down."""
+        return self._upstream.server_stream(self.binding.rpc, request, metadata, timeout)
+
+    def bidi(self, metadata: Metadata, timeout: float | None) -> UpstreamStream:
+        """Start a call with many serialized messages each way."""
+        return self._upstream.bidi(self.binding.rpc, metadata, timeout)
+
     def decode(self, body: bytes) -> bytes:
         """The serialized message in the first JSON value of *body*.
 
@@ -55,21 +66,39 @@ class Transcoder:
         """
         if not (self.flavour.empty_body or body.strip()):
             raise DecodeError("EOF")
-        message = codec.decode(
+        return self.decode_message(body).SerializeToString()
+
+    def decode_message(self, value: bytes) -> Message:
+        """The message in a JSON value.
+
+        Raises:
+            DecodeError: see :func:`etcd_asgi.codec.decode`.
+        """
+        return codec.decode(
             self.binding.request,
-            body,
+            value,
             self.flavour.dialect,
             max_depth=self._limits.max_message_depth,
         )
-        return message.SerializeToString()
 
     def encode(self, answer: bytes) -> bytes:
         """The JSON of a serialized answer."""
         try:
-            message = self._parse(answer)
+            message = self.parse(answer)
         except ParseError:
             return codec.compact(deep.encode(self.binding.response, answer))
         return codec.compact(self._encode(message))
+
+    async def encode_message(self, message: Message) -> bytes:
+        """The JSON of an answer of a stream; a large one is converted in a thread."""
+        if message.ByteSize() < self._limits.offload_bytes:
+            return codec.compact(self._encode(message))
+        return await in_thread(lambda: codec.compact(self._encode(message)))
+
+    @cached_property
+    def parse(self) -> Callable[[bytes], Message]:
+        """From a serialized answer to the message."""
+        return proto.message_class(self.binding.response).FromString
 
     @cached_property
     def _encode(self) -> Encode:

@@ -9,6 +9,9 @@ from starlette.types import Message, Scope, Send
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
 
+CANCELLED = "context canceled"
+"""What Go's gRPC says of a call that its caller gave up."""
+
 Headers = Iterable[tuple[bytes, bytes]]
 
 _JSON = (b"content-type", b"application/json")

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import send_error, send_json, without_reading
+from etcd_asgi.endpoints.answers import CANCELLED, send_error, send_json, without_reading
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, read_body
 from etcd_asgi.endpoints.presence import while_present
 from etcd_asgi.errors import DecodeError, UpstreamError
@@ -17,9 +17,6 @@ from etcd_asgi.transcoder import Transcoder
 
 _HEADERS = ((b"grpc-metadata-content-type", b"application/grpc"),)
 """The upstream's response headers, under grpc-gateway's prefix: etcd sends this one."""
-
-CANCELLED = "context canceled"
-"""What Go's gRPC says of a call that its caller gave up."""
 
 _FORM = "application/x-www-form-urlencoded"
 

@@ -4,8 +4,8 @@ What crosses its border is bytes, metadata and :class:`~etcd_asgi.errors.Upstrea
 """
 
 from etcd_asgi.upstream.channel import GrpcUpstream
-from etcd_asgi.upstream.seam import Upstream
+from etcd_asgi.upstream.seam import Upstream, UpstreamStream
 from etcd_asgi.upstream.targets import Target, parse_targets
 from etcd_asgi.upstream.tls import TLS
 
-__all__ = ["TLS", "GrpcUpstream", "Target", "Upstream", "parse_targets"]
+__all__ = ["TLS", "GrpcUpstream", "Target", "Upstream", "UpstreamStream", "parse_targets"]

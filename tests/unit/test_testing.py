@@ -290,6 +290,8 @@ def test_a_paused_server_takes_connections_and_answers_when_resumed() -> None:
 
 def test_a_paused_server_is_stopped_in_order() -> None:
     with EtcdServer(args=QUICK) as etcd:
+        # etcd serves a moment before it listens to signals; this line comes after that.
+        wait_until(lambda: "notifying init daemon" in etcd.log_tail(), "the end of etcd's start")
         etcd.pause()
         etcd.stop()
         assert "received signal; shutting down" in etcd.log_tail()

@@ -14,7 +14,7 @@ import pytest
 from etcd_asgi import Limits, UpstreamError
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
-from etcd_asgi.upstream.channel import UNREACHABLE
+from etcd_asgi.upstream.channels import UNREACHABLE
 
 STATUS = "/etcdserverpb.Maintenance/Status"
 LOCK = "/v3lockpb.Lock/Lock"

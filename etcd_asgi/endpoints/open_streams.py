@@ -1,0 +1,47 @@
+"""The streaming calls under way, to be ended together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from etcd_asgi.endpoints.conversation import Conversation
+from etcd_asgi.errors import UpstreamError
+from etcd_asgi.status import Code
+
+CLOSING = "the gateway is shutting down"
+
+
+class OpenStreams:
+    """All conversations of a gateway, up to a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open: set[Conversation] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @contextmanager
+    def entered(self, conversation: Conversation) -> Iterator[None]:
+        """Count *conversation* in, for as long as the context lasts.
+
+        Raises:
+            UpstreamError: there are too many.
+        """
+        if len(self._open) >= self._limit:
+            text = f"too many open streams: this gateway takes {self._limit}"
+            raise UpstreamError(Code.RESOURCE_EXHAUSTED, text, local=True)
+        self._open.add(conversation)
+        try:
+            yield
+        finally:
+            self._open.discard(conversation)
+
+    def end_all(self) -> None:
+        """End those of the running event loop."""
+        loop = asyncio.get_running_loop()
+        for conversation in list(self._open):
+            if conversation.loop is loop:
+                conversation.end(UpstreamError(Code.UNAVAILABLE, CLOSING))

@@ -1,0 +1,130 @@
+"""gRPC channels: how they are opened, which is in use, and gRPC's errors made ours."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from etcd_asgi.errors import UpstreamError
+from etcd_asgi.metadata import Metadata
+from etcd_asgi.settings import Limits
+from etcd_asgi.status import Code
+from etcd_asgi.upstream.targets import Target
+from etcd_asgi.upstream.tls import TLS
+
+logger = logging.getLogger("etcd_asgi.upstream")
+
+UNREACHABLE = "etcd is not reachable"
+"""Told to clients for a call that found no etcd. The reason may name addresses: it is logged."""
+
+DEADLINE = "context deadline exceeded"
+"""What Go's gRPC says of a deadline: grpc-go status/status.go, FromContextError."""
+
+_OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: "context canceled"}
+
+Call = Callable[..., Any]
+
+
+class Channels:
+    """The channels of one event loop, and which of them is in use."""
+
+    def __init__(self, targets: Sequence[Target], limits: Limits, tls: TLS | None) -> None:
+        self._close_timeout = limits.close_timeout
+        self._channels = [_open(target, limits, tls) for target in targets]
+        self.current = 0
+        """Index of the channel in use."""
+
+        self._calls: dict[str, Call] = {}
+
+    def unary(self, rpc: str) -> Call:
+        """What makes calls of *rpc* on the channel in use."""
+        call = self._calls.get(rpc)
+        if call is None:
+            call = self._calls[rpc] = self._channels[self.current].unary_unary(rpc)
+        return call
+
+    def server_stream(self, rpc: str) -> Call:
+        """What makes calls of *rpc*, with many messages down, on the channel in use."""
+        return self._channels[self.current].unary_stream(rpc)
+
+    def bidi(self, rpc: str) -> Call:
+        """What makes calls of *rpc*, with many messages each way, on the channel in use."""
+        return self._channels[self.current].stream_stream(rpc)
+
+    def translate(self, error: grpc.aio.AioRpcError, used: int) -> UpstreamError:
+        """Our error for gRPC's on the channel *used*, which a failure to connect takes out of use.
+
+        The library has several texts for a deadline that is over; etcd's gateway has one.
+        """
+        code, message = error.code().value[0], error.details() or ""
+        if message.startswith("etcdserver:"):
+            return UpstreamError(code, message)
+        if code == Code.UNAVAILABLE:
+            logger.warning("etcd is not reachable: %s", message)
+            self._change_over(used)
+            return UpstreamError(code, UNREACHABLE, local=True)
+        if code in _OVER:
+            return UpstreamError(code, _OVER[code], local=True)
+        return UpstreamError(code, message)
+
+    def _change_over(self, used: int) -> None:
+        """Go on with the next channel, unless another call has seen to it already."""
+        if len(self._channels) > 1 and used == self.current:
+            self.current = (used + 1) % len(self._channels)
+            self._calls.clear()
+
+    async def aclose(self) -> None:
+        """Close all channels; calls that do not end in time are cancelled."""
+        for channel in self._channels:
+            await channel.close(self._close_timeout)
+
+
+class Pairs(grpc.aio.Metadata):
+    """Metadata that gRPC reads as it is, without making a dict of lists of it first."""
+
+    def __init__(self, pairs: Metadata) -> None:
+        self._pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, str | bytes]]:
+        return iter(self._pairs)
+
+
+def _open(target: Target, limits: Limits, tls: TLS | None) -> grpc.aio.Channel:
+    options = _options(limits)
+    if not target.secure:
+        return grpc.aio.insecure_channel(target.name, options=options)
+    tls = tls or TLS()
+    if tls.server_name is not None:
+        options.append(("grpc.ssl_target_name_override", tls.server_name))
+    return grpc.aio.secure_channel(target.name, tls.credentials(), options=options)
+
+
+def _options(limits: Limits) -> list[tuple[str, int | str]]:
+    """Channel arguments.
+
+    Retries are off: the gateway promises one call for one request, and the machinery costs a tenth
+    of a small call. Messages of any size are received, as etcd client/v3/options.go does, and
+    sent: bodies have a limit of their own, and what is too large for etcd it says itself.
+    """
+    reconnect = int(limits.max_reconnect_delay * 1000)
+    return [
+        ("grpc.enable_retries", 0),
+        ("grpc.lb_policy_name", "round_robin"),
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.keepalive_time_ms", int(limits.keepalive_time * 1000)),
+        ("grpc.keepalive_timeout_ms", int(limits.keepalive_timeout * 1000)),
+        ("grpc.keepalive_permit_without_calls", 0),
+        ("grpc.min_reconnect_backoff_ms", int(limits.connect_timeout * 900)),
+        ("grpc.initial_reconnect_backoff_ms", min(250, reconnect)),
+        ("grpc.max_reconnect_backoff_ms", reconnect),
+        ("grpc.enable_http_proxy", 0),
+    ]
