@@ -32,8 +32,13 @@ class Splitter:
         self._in_string = False
 
     @property
+    def pending(self) -> bytes:
+        """The value that has begun and is not whole."""
+        return bytes(self._text)
+
+    @property
     def pending_bytes(self) -> int:
-        """Length of the value that has begun and is not whole."""
+        """Its length."""
         return len(self._text)
 
     def feed(self, piece: bytes) -> list[bytes]:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.access import Access, decide, passthrough
 from etcd_asgi.bindings import Kind, bindings
-from etcd_asgi.endpoints import routing
+from etcd_asgi.endpoints import routing, websocket
 from etcd_asgi.endpoints.answers import send_error, without_reading
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
@@ -22,6 +22,7 @@ from etcd_asgi.endpoints.paths import local_path, without_added_slash
 from etcd_asgi.endpoints.stream import StreamEndpoint
 from etcd_asgi.endpoints.unary import is_form_override, unary
 from etcd_asgi.endpoints.vitals import Vitals
+from etcd_asgi.endpoints.websocket import WebSocketEndpoint
 from etcd_asgi.errors import DecodeError, Denied
 from etcd_asgi.flavours import Flavour, flavour
 from etcd_asgi.metadata import RequestHeaders, read
@@ -89,6 +90,7 @@ class Gateway:
         self._neighbours = Neighbours(vitals, access, self._first)
         self._streams = OpenStreams(self._limits.max_streams)
         self._streaming = StreamEndpoint(self._limits, self._streams)
+        self._sockets = WebSocketEndpoint(self._limits, self._streams)
         self._routes = _routes(self._flavours, self._limits, self._upstream)
 
     def __repr__(self) -> str:
@@ -101,7 +103,7 @@ class Gateway:
             case "http":
                 await self._http(scope, receive, send)
             case "websocket":
-                await routing.refuse_websocket(scope, receive, send, self._first)
+                await self._websocket(scope, receive, send)
             case "lifespan":
                 await self._lifespan(receive, send)
 
@@ -170,9 +172,9 @@ class Gateway:
         else:
             await self._streaming.answer(route.transcoder, headers, scope, receive, send)
 
-    async def _check(self, rpc: str, scope: Scope) -> None:
+    async def _check(self, rpc: str | None, scope: Scope) -> None:
         grant = await decide(self._access, scope)
-        if rpc not in grant.rpcs:
+        if rpc is not None and rpc not in grant.rpcs:
             raise Denied(403, f"{rpc} is not granted")
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -191,6 +193,40 @@ class Gateway:
         else:
             await routing.wrong_method(scope, early, one)
 
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = without_added_slash(local_path(scope), scope)
+        one = self._flavours.get(path[1:].partition("/")[0])
+        route = None if one is None else self._route(path, one)
+        try:
+            headers = await self._admit(one, route, scope)
+        except Denied as refusal:
+            await routing.refuse_websocket(scope, receive, send, one or self._first, refusal)
+            return
+        await websocket.accept(scope, receive, send)
+        if route is None:
+            await websocket.unknown_path(send, one or self._first)
+        else:
+            await self._sockets.answer(route.transcoder, headers, receive, send)
+
+    async def _admit(
+        self, one: Flavour | None, route: Route | None, scope: Scope
+    ) -> RequestHeaders:
+        """Judge an upgrade before it is accepted."""
+        if one is None:
+            raise Denied(404, routing.OUTSIDE)
+        try:
+            headers = _headers(scope, websocket.token_headers(scope))
+            if self._access is not passthrough:
+                await self._check(route.rpc if route else None, scope)
+        except DecodeError as error:
+            raise Denied(400, str(error)) from error
+        except Denied:
+            raise
+        except Exception as error:
+            logger.exception("error while judging a WebSocket")
+            raise Denied(500, "internal error") from error
+        return headers
+
     def _route(self, path: str, one: Flavour) -> Route | None:
         if one.trailing_colon:
             path = path.removesuffix(":")
@@ -208,9 +244,9 @@ class Gateway:
                 return
 
 
-def _headers(scope: Scope) -> RequestHeaders:
-    client = scope.get("client")
-    return read(scope["headers"], client[0] if client else None)
+def _headers(scope: Scope, more: Sequence[tuple[bytes, bytes]] = ()) -> RequestHeaders:
+    client, headers = scope.get("client"), scope["headers"]
+    return read([*headers, *more] if more else headers, client[0] if client else None)
 
 
 def _upstream(etcd: str | Sequence[str] | Upstream, limits: Limits, tls: TLS | None) -> Upstream:

@@ -9,11 +9,25 @@ from __future__ import annotations
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from etcd_asgi.codec import exact, fast
+from etcd_asgi.codec import exact, fast, gojson
 from etcd_asgi.codec.dialect import Dialect
 from etcd_asgi.codec.encode import compact, encode, encoder
+from etcd_asgi.errors import DecodeError
 
-__all__ = ["Dialect", "compact", "decode", "encode", "encoder"]
+__all__ = ["Dialect", "check_begun", "compact", "decode", "encode", "encoder"]
+
+
+def check_begun(text: bytes) -> None:
+    """Look whether *text* can still become a JSON value when more of it comes.
+
+    Raises:
+        DecodeError: it cannot: the text of the first fault, as :func:`decode` would tell it.
+    """
+    try:
+        gojson.first_value(text.decode("utf-8", "surrogateescape"))
+    except DecodeError as error:
+        if str(error) != gojson.UNEXPECTED_EOF:
+            raise
 
 
 def decode(descriptor: Descriptor, body: bytes, dialect: Dialect, *, max_depth: int) -> Message:

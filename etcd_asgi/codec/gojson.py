@@ -21,6 +21,9 @@ from typing import NoReturn
 from etcd_asgi.codec.goquote import quote_char
 from etcd_asgi.errors import DecodeError
 
+UNEXPECTED_EOF = "unexpected EOF"
+"""What is said of a value that the text ends within."""
+
 MAX_NESTING = 10_000
 """Objects and arrays within each other, of any kind, that encoding/json reads."""
 
@@ -81,7 +84,7 @@ def first_value(text: str) -> Value | None:
     try:
         return _value(text, start)
     except EndOfInputError:
-        raise DecodeError("unexpected EOF") from None
+        raise DecodeError(UNEXPECTED_EOF) from None
 
 
 def whole_value(text: str) -> Value:

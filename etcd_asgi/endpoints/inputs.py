@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from starlette.types import Receive
 
+from etcd_asgi.codec import check_begun
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.framing import Splitter
 
@@ -14,10 +15,11 @@ from etcd_asgi.framing import Splitter
 class Input(Protocol):
     """The client's side of a streaming call."""
 
-    def values(self) -> AsyncIterator[bytes]:
+    def values(self) -> AsyncGenerator[bytes]:
         """JSON values as they come, up to the end of the input.
 
         Raises:
+            DecodeError: a value has begun that no JSON begins with.
             BodyTooLarge: a value is longer than the limit.
             ClientGone: the client left.
         """
@@ -35,7 +37,7 @@ class HttpInput:
         self._receive = receive
         self._limit = limit
 
-    async def values(self) -> AsyncIterator[bytes]:
+    async def values(self) -> AsyncGenerator[bytes]:
         """See :class:`Input`. Values may be cut anywhere by the pieces of the body."""
         splitter, more = Splitter(), True
         while more:
@@ -65,7 +67,7 @@ class SocketInput:
         self._receive = receive
         self._limit = limit
 
-    async def values(self) -> AsyncIterator[bytes]:
+    async def values(self) -> AsyncGenerator[bytes]:
         """See :class:`Input`. Values may span messages, and messages may hold several."""
         splitter = Splitter()
         while True:
@@ -87,4 +89,11 @@ def _split(splitter: Splitter, piece: bytes, limit: int) -> list[bytes]:
     values = splitter.feed(piece)
     if splitter.pending_bytes > limit or any(len(value) > limit for value in values):
         raise BodyTooLarge(limit)
+    if not values and 0 < splitter.pending_bytes <= _PROBED_BYTES:
+        check_begun(splitter.pending)
     return values
+
+
+_PROBED_BYTES = 4096
+"""Up to this length a value that is not whole is looked at for faults, so that a client which
+waits for an answer gets one. Longer ones are when they are whole, or the input ends."""

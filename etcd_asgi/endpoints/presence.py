@@ -12,6 +12,8 @@ from etcd_asgi.endpoints.bodies import ClientGone
 
 T = TypeVar("T")
 
+_LEAVES = frozenset({"http.disconnect", "websocket.disconnect"})
+
 _GRACE = 0.02
 """Seconds after which a call counts as waiting. Most are over long before, and pay only for a
 timer instead of a task that listens for the client."""
@@ -54,7 +56,7 @@ class _Watch:
 
     async def _listen(self) -> None:
         try:
-            while (await self._receive())["type"] != "http.disconnect":
+            while (await self._receive())["type"] not in _LEAVES:
                 pass
         except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
             return

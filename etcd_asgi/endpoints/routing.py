@@ -8,6 +8,7 @@ from __future__ import annotations
 from starlette.types import Message, Receive, Scope, Send
 
 from etcd_asgi.endpoints.answers import send_empty, send_error, send_text
+from etcd_asgi.errors import Denied
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
 
@@ -51,18 +52,19 @@ async def get_only(scope: Scope, send: Send) -> None:
     await send_text(_without_body(scope, send), 405, NOT_ALLOWED, allow)
 
 
-async def refuse_websocket(scope: Scope, receive: Receive, send: Send, flavour: Flavour) -> None:
+async def refuse_websocket(
+    scope: Scope, receive: Receive, send: Send, flavour: Flavour, error: Denied
+) -> None:
     """Refuse an upgrade: with an HTTP answer where the server can send one, else by closing."""
     await receive()
     if "websocket.http.response" not in (scope.get("extensions") or {}):
-        await send({"type": "websocket.close", "code": 1011, "reason": "not a WebSocket"})
+        await send({"type": "websocket.close", "code": 1008, "reason": error.message})
         return
 
     async def as_websocket(event: Message) -> None:
         await send({**event, "type": f"websocket.{event['type']}"})
 
-    message = "WebSocket is not served: use POST"
-    await send_error(as_websocket, flavour, Code.UNIMPLEMENTED, message)
+    await send_error(as_websocket, flavour, error.code, error.message, status=error.status)
 
 
 def _without_body(scope: Scope, send: Send) -> Send:

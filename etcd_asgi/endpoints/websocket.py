@@ -1,0 +1,167 @@
+"""Every route over WebSocket: one JSON value in a message, each way.
+
+Source: grpc-websocket-proxy wsproxy/websocket_proxy.go, as etcd server/embed/serve.go wraps its
+gateway in it. It loses the reason why a call ends; here a close code and a reason tell.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing, suppress
+
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from etcd_asgi.bindings import Kind
+from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
+from etcd_asgi.endpoints.conversation import Conversation
+from etcd_asgi.endpoints.inputs import SocketInput
+from etcd_asgi.endpoints.open_streams import CLOSING, OpenStreams
+from etcd_asgi.endpoints.presence import while_present
+from etcd_asgi.endpoints.routing import NOT_FOUND
+from etcd_asgi.errors import DecodeError, UpstreamError
+from etcd_asgi.flavours import Flavour
+from etcd_asgi.metadata import RequestHeaders
+from etcd_asgi.settings import Limits
+from etcd_asgi.status import Code
+from etcd_asgi.transcoder import Transcoder
+
+NORMAL = 1000
+_INVALID_DATA, _POLICY, _INTERNAL, _RESTART, _TRY_AGAIN = 1007, 1008, 1011, 1012, 1013
+_BEARER = "Bearer"
+_CLOSE_CODES: dict[int, int] = {
+    Code.INVALID_ARGUMENT: _INVALID_DATA,
+    Code.PERMISSION_DENIED: _POLICY,
+    Code.UNAUTHENTICATED: _POLICY,
+    Code.NOT_FOUND: _POLICY,
+    Code.RESOURCE_EXHAUSTED: _TRY_AGAIN,
+    Code.UNAVAILABLE: _TRY_AGAIN,
+}
+"""RFC 6455 section 7.4.1 and IANA's registry; a code that is absent is an internal error."""
+
+_MAX_REASON_BYTES = 123
+"""RFC 6455 section 5.5: a control frame holds 125 bytes, of which two are the code."""
+
+
+class WebSocketEndpoint:
+    """Answers accepted WebSockets."""
+
+    def __init__(self, limits: Limits, streams: OpenStreams) -> None:
+        self._limits = limits
+        self._streams = streams
+
+    async def answer(
+        self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, send: Send
+    ) -> None:
+        """Carry one call, and close with what it came to."""
+        is_stream = transcoder.binding.kind is not Kind.UNARY
+        socket = Socket(send, transcoder.flavour, is_stream=is_stream)
+        carry = self._stream if is_stream else self._unary
+        try:
+            await carry(transcoder, headers, receive, socket)
+            await socket.close(NORMAL, "")
+        except ClientGone:
+            return
+        except DecodeError as error:
+            await socket.fail(UpstreamError(Code.INVALID_ARGUMENT, str(error), local=True))
+        except BodyTooLarge as error:
+            await socket.fail(UpstreamError(Code.RESOURCE_EXHAUSTED, str(error), local=True))
+        except UpstreamError as error:
+            await socket.fail(error)
+
+    async def _unary(
+        self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
+    ) -> None:
+        source = SocketInput(receive, self._limits.max_body_bytes)
+        async with aclosing(source.values()) as values:
+            value = await anext(values)
+        call = transcoder.unary(value, headers.metadata, headers.timeout)
+        await socket.text(await while_present(receive, call))
+
+    async def _stream(
+        self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
+    ) -> None:
+        source = SocketInput(receive, self._limits.max_body_bytes)
+        conversation = Conversation(transcoder, source)
+        with self._streams.entered(conversation):
+            await conversation.begin(headers.metadata, headers.timeout)
+            async with aclosing(conversation.answers()) as answers:
+                async for answer in answers:
+                    socket.begun = True
+                    await socket.text(b'{"result":%b}' % answer)
+
+
+class Socket:
+    """The sending side of an accepted WebSocket."""
+
+    def __init__(self, send: Send, flavour: Flavour, *, is_stream: bool) -> None:
+        self._send = send
+        self._flavour = flavour
+        self._is_stream = is_stream
+        self.begun = False
+        """Whether a stream has had its first answer."""
+
+    async def text(self, message: bytes) -> None:
+        """Send a message.
+
+        Raises:
+            ClientGone: the server says that nobody is there to read it.
+        """
+        try:
+            await self._send({"type": "websocket.send", "text": message.decode()})
+        except OSError:
+            raise ClientGone from None
+
+    async def fail(self, error: UpstreamError) -> None:
+        """Send the error as a message, and close with the code that stands for it."""
+        if self._is_stream and (self.begun or not error.local):
+            body = self._flavour.stream_error(error.code, error.message).rstrip(b"\n")
+        else:
+            body = self._flavour.error_body(error.code, error.message)
+        with suppress(ClientGone):
+            await self.text(body)
+            await self.close(_close_code(error), error.message)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close, with as much of *reason* as fits."""
+        fitting = reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
+        with suppress(OSError):
+            await self._send({"type": "websocket.close", "code": code, "reason": fitting})
+
+
+async def accept(scope: Scope, receive: Receive, send: Send) -> None:
+    """Accept the upgrade; a client that offers the protocol ``Bearer`` is told that it has it."""
+    await receive()
+    offered = scope.get("subprotocols") or []
+    bearer = _BEARER if offered[:1] == [_BEARER] else None
+    await send({"type": "websocket.accept", "subprotocol": bearer})
+
+
+async def unknown_path(send: Send, flavour: Flavour) -> None:
+    """Answer on an accepted WebSocket whose path is no RPC's, as etcd does, and close it."""
+    socket = Socket(send, flavour, is_stream=False)
+    with suppress(ClientGone):
+        if flavour.json_routing:
+            await socket.text(flavour.error_body(Code.NOT_FOUND, NOT_FOUND))
+        else:
+            await socket.text(NOT_FOUND.encode())
+        await socket.close(_POLICY, NOT_FOUND)
+
+
+def token_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """An Authorization header for a token that came otherwise; browsers can set none.
+
+    The header itself comes first, then a cookie ``token``, then the subprotocol after ``Bearer``.
+    """
+    if any(name == b"authorization" for name, _ in scope["headers"]):
+        return []
+    offered = scope.get("subprotocols") or []
+    token = HTTPConnection(scope).cookies.get("token")
+    if token is None and offered[:1] == [_BEARER] and len(offered) > 1:
+        token = offered[1]
+    return [] if token is None else [(b"authorization", token.encode("latin-1", "replace"))]
+
+
+def _close_code(error: UpstreamError) -> int:
+    if error.message == CLOSING:
+        return _RESTART
+    return _CLOSE_CODES.get(error.code, _INTERNAL)
