@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from starlette.types import Message, Receive, Scope
 
 from etcd_asgi.framing import Splitter
+
+_REST_BYTES = 256 * 1024
+_REST_TIME = 0.5
+"""How much of a body, and for how many seconds, is read that nobody wants, before the answer.
+Go's net/http reads as much, so that a client which is still sending gets its answer."""
 
 
 class ClientGone(Exception):
@@ -18,57 +26,73 @@ class BodyTooLarge(Exception):
         super().__init__(f"request body is too large: at most {limit} bytes are taken")
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int, *, whole: bool) -> bytes:
-    """The request's body.
+class RequestBody:
+    """The body of one request, and how far it has been read."""
 
-    Args:
-        scope: the request, whose Content-Length may tell beforehand that it is too long.
-        receive: where the body comes from.
-        limit: longest body in bytes.
-        whole: read to the end; if not, the first whole JSON value is enough, so that a call can
-            start while the client holds its request open.
+    __slots__ = ("_receive", "ended")
 
-    Raises:
-        BodyTooLarge: it is longer than *limit*.
-        ClientGone: the client left.
-    """
-    event = await receive()
-    if not event.get("more_body", False):
-        body: bytes = _piece(event)
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.ended = False
+
+    async def read(self, scope: Scope, limit: int, *, whole: bool) -> bytes:
+        """The body.
+
+        Args:
+            scope: the request, whose Content-Length may tell beforehand that it is too long.
+            limit: longest body in bytes.
+            whole: read to the end; if not, the first whole JSON value is enough, so that a call
+                can start while the client holds its request open.
+
+        Raises:
+            BodyTooLarge: it is longer than *limit*.
+            ClientGone: the client left.
+        """
+        event = await self.receive()
+        if self.ended:
+            body = _piece(event)
+            if len(body) > limit:
+                raise BodyTooLarge(limit)
+            return body
+        if _declared_length(scope) > limit:
+            raise BodyTooLarge(limit)
+        return await (self._whole(event, limit) if whole else self._first(event, limit))
+
+    async def receive(self) -> Message:
+        """The next ASGI event."""
+        event = await self._receive()
+        self.ended = not event.get("more_body", False)
+        return event
+
+    async def skip_rest(self) -> None:
+        """Read on to the end, if that is near: see :attr:`ended` afterwards."""
+        length = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REST_TIME):
+                while not self.ended and length <= _REST_BYTES:
+                    length += len((await self.receive()).get("body", b""))
+
+    async def _whole(self, event: Message, limit: int) -> bytes:
+        body = bytearray(_piece(event))
+        while not self.ended and len(body) <= limit:
+            body += _piece(await self.receive())
         if len(body) > limit:
             raise BodyTooLarge(limit)
-        return body
-    if _declared_length(scope) > limit:
-        raise BodyTooLarge(limit)
-    read = _read_whole if whole else _read_first
-    return await read(event, receive, limit)
+        return bytes(body)
 
-
-async def _read_whole(event: Message, receive: Receive, limit: int) -> bytes:
-    body = bytearray(_piece(event))
-    while event.get("more_body", False):
-        if len(body) > limit:
-            raise BodyTooLarge(limit)
-        event = await receive()
-        body += _piece(event)
-    if len(body) > limit:
-        raise BodyTooLarge(limit)
-    return bytes(body)
-
-
-async def _read_first(event: Message, receive: Receive, limit: int) -> bytes:
-    splitter, length = Splitter(), 0
-    while True:
-        piece = _piece(event)
-        length += len(piece)
-        if length > limit:
-            raise BodyTooLarge(limit)
-        values = splitter.feed(piece)
-        if values:
-            return values[0]
-        if not event.get("more_body", False):
-            return splitter.close()
-        event = await receive()
+    async def _first(self, event: Message, limit: int) -> bytes:
+        splitter, length = Splitter(), 0
+        while True:
+            piece = _piece(event)
+            length += len(piece)
+            if length > limit:
+                raise BodyTooLarge(limit)
+            values = splitter.feed(piece)
+            if values:
+                return values[0]
+            if self.ended:
+                return splitter.close()
+            event = await self.receive()
 
 
 def _piece(event: Message) -> bytes:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints.answers import CANCELLED, send_error, send_json, without_reading
-from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, read_body
+from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody
 from etcd_asgi.endpoints.presence import while_present
 from etcd_asgi.errors import DecodeError, UpstreamError
 from etcd_asgi.metadata import RequestHeaders
@@ -30,13 +30,9 @@ async def unary(
     send: Send,
 ) -> None:
     """Answer one request; a client that leaves gets none, and its call is cancelled."""
-    flavour = transcoder.flavour
+    flavour, body = transcoder.flavour, RequestBody(receive)
     try:
-        body = await read_body(scope, receive, limits.max_body_bytes, whole=flavour.whole_body)
-        if is_form_override(headers):
-            body = b""
-        call = transcoder.unary(body, headers.metadata, headers.timeout)
-        answer = await while_present(receive, call)
+        answer = await _call(transcoder, headers, limits, scope, body)
     except ClientGone:
         # Nobody reads it, but middleware of the host may insist on an answer.
         with suppress(OSError):
@@ -45,11 +41,37 @@ async def unary(
         send = without_reading(scope, send)
         await send_error(send, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)
     except DecodeError as error:
+        send = await _after_body(body, scope, send)
         await send_error(send, flavour, Code.INVALID_ARGUMENT, str(error))
     except UpstreamError as error:
+        send = await _after_body(body, scope, send)
         await send_error(send, flavour, error.code, error.message)
     else:
+        if not body.ended:
+            send = await _after_body(body, scope, send)
         await send_json(send, 200, answer, _HEADERS)
+
+
+async def _call(
+    transcoder: Transcoder,
+    headers: RequestHeaders,
+    limits: Limits,
+    scope: Scope,
+    body: RequestBody,
+) -> bytes:
+    whole = transcoder.flavour.whole_body
+    data = await body.read(scope, limits.max_body_bytes, whole=whole)
+    if is_form_override(headers):
+        data = b""
+    call = transcoder.unary(data, headers.metadata, headers.timeout)
+    return await while_present(body.receive, call)
+
+
+async def _after_body(body: RequestBody, scope: Scope, send: Send) -> Send:
+    """*send*, once the rest of the body has been read, or for a connection that is to be closed."""
+    if not body.ended:
+        await body.skip_rest()
+    return send if body.ended else without_reading(scope, send)
 
 
 def is_form_override(headers: RequestHeaders) -> bool:
