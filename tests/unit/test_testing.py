@@ -355,7 +355,7 @@ def test_extra_flags_reach_etcd() -> None:
     with EtcdServer(args=[*QUICK, "--max-request-bytes=2000"]) as etcd:
         put(etcd, "small", "x" * 1000)
         answer = call(etcd, "/v3/kv/put", key=b64("big"), value=b64("x" * 2000))
-        assert answer["error"] == "etcdserver: request is too large"
+        assert answer["message"] == "etcdserver: request is too large"
 
 
 def test_variables_that_etcd_would_take_for_flags_do_not_reach_it(
@@ -382,7 +382,7 @@ def test_a_server_with_auth_switched_on_restarts() -> None:
         call(etcd, "/v3/auth/enable")
         etcd.restart()
         answer = call(etcd, "/v3/kv/range", key=b64("anything"))
-        assert answer["error"] == "etcdserver: user name is empty"
+        assert answer["message"] == "etcdserver: user name is empty"
 
 
 # ---- when things go wrong

@@ -1,0 +1,159 @@
+# Everything here sets up what it needs in the checkout: .venv*, .cache and build. `make` lists the commands.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests that run outside the checkout find the built etcds here too.
+export ETCD_ASGI_CACHE ?= $(CURDIR)/.cache
+
+# The first Python that is new enough, or the one given: make PYTHON=python3.13 test
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+ifndef PYTHON
+PYTHON := $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
+	if $$python -c '$(NEW_ENOUGH)' 2>/dev/null; then echo $$python; break; fi; done)
+endif
+
+PIP_FLOOR := pip>=25.1
+UV := uv==0.13.9
+
+BIN := .venv/bin
+FLOORS := .venv-floors/bin
+WHEEL := .venv-wheel/bin
+PIP := -m pip install --quiet
+PACKAGE_FILES := $(shell find etcd_asgi -type f -not -path '*/__pycache__/*' 2>/dev/null)
+
+.PHONY: help
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | while IFS=$$'\t' read -r name text; \
+	do printf 'make %-12s %s\n' "$$name" "$$text"; done
+
+# ---- what to run -------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: check etcds ## everything that CI runs
+	$(BIN)/pytest
+	$(MAKE) --no-print-directory wheel-test floors
+
+.PHONY: demo
+demo: .venv/.ready ## a FastAPI app with etcd's API under /etcd, in front of a real etcd
+	$(BIN)/python -m examples.fastapi_app.demo
+
+.PHONY: check
+check: .venv/.ready ## format, lint, types, imports, and that the descriptor set is current
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/build_proto.py --check
+
+.PHONY: format
+format: .venv/.ready ## format, and fix what lint can fix
+	$(BIN)/ruff check --fix-only --exit-zero
+	$(BIN)/ruff format
+
+.PHONY: unit
+unit: .venv/.ready ## the tests that take seconds
+	$(BIN)/pytest tests/unit
+
+.PHONY: conformance
+conformance: .venv/.ready etcds ## the stock gateway and ours answer alike
+	$(BIN)/pytest tests/conformance
+
+.PHONY: hosts
+hosts: .venv/.ready ## mounted in every host, under every server
+	$(BIN)/pytest tests/hosts
+
+.PHONY: bench
+bench: .venv/.ready etcds ## measure; writes docs/performance.md
+	$(BIN)/python -m benchmarks
+
+.PHONY: etcds
+etcds: .venv/.ready ## build the etcd releases of tests/etcds, where Go is installed
+	$(BIN)/python tests/etcds/build.py
+
+# ---- the wheel, with the checkout's package out of the way -----------------------------------------------------------
+
+# build/outside holds everything but the package, so the only etcd_asgi to import is the installed one.
+OUTSIDE := build/outside
+define stage
+rm -rf $(OUTSIDE)
+mkdir -p $(OUTSIDE)
+cp -R $(wildcard tests tools examples benchmarks docs pyproject.toml README.md CHANGELOG.md) $(OUTSIDE)
+endef
+
+.PHONY: wheel-test
+wheel-test: .venv-wheel/.ready ## the wheel alone, with nothing but its own requirements, serves a request
+	$(stage)
+	cd $(OUTSIDE) && ETCD_ASGI_ETCD="$$(../../$(BIN)/python -c '$(FIND_ETCD)')" \
+		../../$(WHEEL)/python -W error tests/wheel/smoke.py
+
+.PHONY: floors
+floors: .venv-floors/.ready ## the wheel's unit tests on the oldest requirements that pyproject.toml allows
+	$(stage)
+	cd $(OUTSIDE) && ../../$(FLOORS)/pytest tests/unit
+
+FIND_ETCD := from etcd_asgi.testing import find_etcd; print(find_etcd())
+
+build/wheel/.built: .venv/.ready pyproject.toml LICENSE $(wildcard README.md) $(PACKAGE_FILES)
+	rm -rf build/wheel
+	$(BIN)/hatchling build -t wheel -d build/wheel
+	touch $@
+
+.venv-wheel/.ready: build/wheel/.built requirements/dev.txt
+	rm -rf .venv-wheel
+	$(PYTHON) -m venv .venv-wheel
+	$(WHEEL)/python $(PIP) "$(PIP_FLOOR)"
+	$(WHEEL)/python $(PIP) -c requirements/dev.txt build/wheel/*.whl
+	touch $@
+
+.venv-floors/.deps: requirements/floors.txt | python
+	rm -rf .venv-floors
+	$(PYTHON) -m venv .venv-floors
+	$(FLOORS)/python $(PIP) "$(PIP_FLOOR)"
+	$(FLOORS)/python $(PIP) -r requirements/floors.txt
+	touch $@
+
+.venv-floors/.ready: .venv-floors/.deps build/wheel/.built
+	$(FLOORS)/python $(PIP) --no-deps --force-reinstall build/wheel/*.whl
+	touch $@
+
+# ---- setting up ------------------------------------------------------------------------------------------------------
+
+.PHONY: python
+python:
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' || { echo >&2 \
+		"etcd-asgi needs Python 3.11 or newer, and $(or $(PYTHON),python3) is not. Name one: make PYTHON=/path/to/python3.11"; \
+		exit 1; }
+
+.venv/.ready: requirements/dev.txt pyproject.toml | python
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) "$(PIP_FLOOR)"
+	$(BIN)/python $(PIP) -r requirements/dev.txt
+	$(BIN)/python $(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+
+.PHONY: proto
+proto: .venv/.ready ## rebuild the descriptor set from the .proto sources
+	$(BIN)/python tools/build_proto.py
+
+# Exact versions for one Python and all later ones. uv only resolves here; pip installs.
+COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--custom-compile-command 'make lock' \
+	--no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
+.PHONY: lock
+lock: python ## choose the newest development requirements, and the oldest that users may have
+	test -x .cache/lock/bin/python || $(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/python $(PIP) "$(UV)"
+	$(COMPILE) --upgrade --group dev --output-file requirements/dev.txt
+	$(COMPILE) --upgrade --resolution lowest-direct --no-deps --output-file .cache/lock/floors.txt
+	$(COMPILE) --upgrade --group test --group etcd --constraint .cache/lock/floors.txt \
+		--output-file requirements/floors.txt
+
+.PHONY: clean
+clean: ## remove everything that make has made
+	rm -rf .venv .venv-* .cache build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
