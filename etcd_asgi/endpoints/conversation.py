@@ -63,6 +63,8 @@ class Conversation:
         else:
             self._call = transcoder.bidi(metadata, timeout)
             self._talker = self.loop.create_task(self._guard(lambda: self._talk(first)))
+        if self._ends:  # while the first request was awaited
+            self._call.cancel()
 
     async def answers(self) -> AsyncGenerator[bytes]:
         """The JSON of each message from etcd.
@@ -159,3 +161,4 @@ class Conversation:
         if self._talker is not None:
             self._talker.cancel()
             await asyncio.wait({self._talker})
+        await self._values.aclose()

@@ -57,3 +57,22 @@ def test_an_error_text_that_is_no_unicode_makes_a_body_all_the_same() -> None:
 def test_an_unknown_flavour_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"unknown flavour '2.3'.*'3.6'.*'compat'"):
         flavour("2.3")
+
+
+STREAM_ERRORS = {
+    "3.3": b'{"error":{"grpc_code":16,"http_code":401,"message":"no","http_status":"Unauthorized"}}',
+    "3.5": b'{"error":{"grpc_code":16,"http_code":401,"message":"no","http_status":"Unauthorized"}}',
+    "3.6": b'{"error":{"code":16,"message":"no"}}\n',
+    "3.7": b'{"error":{"code":16,"message":"no"}}\n',
+    "compat": b'{"error":{"grpc_code":16,"http_code":401,"http_status":"Unauthorized","code":16,'
+    b'"message":"no"}}\n',
+}
+
+
+@pytest.mark.parametrize("name", STREAM_ERRORS)
+def test_the_last_line_of_a_stream_says_what_its_release_says(name: str) -> None:
+    assert flavour(name).stream_error(Code.UNAUTHENTICATED, "no") == STREAM_ERRORS[name]
+
+
+def test_a_status_that_go_has_no_words_for_has_none() -> None:
+    assert b"http_status" not in flavour("compat").stream_error(Code.CANCELLED, "gone")
