@@ -59,9 +59,12 @@ def test_an_unknown_flavour_is_refused_with_the_known_ones() -> None:
         flavour("2.3")
 
 
+V1_STREAM_ERROR = (
+    b'{"error":{"grpc_code":16,"http_code":401,"message":"no","http_status":"Unauthorized"}}'
+)
 STREAM_ERRORS = {
-    "3.3": b'{"error":{"grpc_code":16,"http_code":401,"message":"no","http_status":"Unauthorized"}}',
-    "3.5": b'{"error":{"grpc_code":16,"http_code":401,"message":"no","http_status":"Unauthorized"}}',
+    "3.3": V1_STREAM_ERROR,
+    "3.5": V1_STREAM_ERROR,
     "3.6": b'{"error":{"code":16,"message":"no"}}\n',
     "3.7": b'{"error":{"code":16,"message":"no"}}\n',
     "compat": b'{"error":{"grpc_code":16,"http_code":401,"http_status":"Unauthorized","code":16,'
