@@ -25,6 +25,9 @@ class Flavour:
 
     name: str
 
+    release: str
+    """The release of etcd whose gateway it is: ``3.6``."""
+
     dialect: Dialect
     """Whose JSON is read."""
 
@@ -101,6 +104,7 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 _3_5 = Flavour(
     name="3.5",
+    release="3.5",
     dialect=Dialect.JSONPB,
     statuses=V1,
     error_members=("error", "code", "message"),
@@ -116,10 +120,11 @@ _3_5 = Flavour(
     empty_stream_type=True,
     options=True,
 )
-_3_4 = replace(_3_5, name="3.4", whole_body=False, health_reason=False)
+_3_4 = replace(_3_5, name="3.4", release="3.4", whole_body=False, health_reason=False)
 _3_3 = replace(
     _3_4,
     name="3.3",
+    release="3.3",
     statuses=V1_3,
     error_members=("error", "code"),
     empty_body=False,
@@ -127,6 +132,7 @@ _3_3 = replace(
 )
 _3_6 = Flavour(
     name="3.6",
+    release="3.6",
     dialect=Dialect.PROTOJSON,
     statuses=V2,
     error_members=("code", "message"),
@@ -142,7 +148,7 @@ _3_6 = Flavour(
     empty_stream_type=False,
     options=True,
 )
-_3_7 = replace(_3_6, name="3.7", whole_body=True)
+_3_7 = replace(_3_6, name="3.7", release="3.7", whole_body=True)
 _COMPAT = replace(
     _3_6,
     name="compat",

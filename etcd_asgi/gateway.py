@@ -86,7 +86,7 @@ class Gateway:
         self._upstream = _upstream(etcd, self._limits, tls)
         self._flavours = _flavours(versions)
         self._first = next(iter(self._flavours.values()))
-        vitals = Vitals(self._upstream, self._limits)
+        vitals = Vitals(self._upstream, self._limits, f"{self._first.release}.0")
         self._neighbours = Neighbours(vitals, access, self._first)
         self._streams = OpenStreams(self._limits.max_streams)
         self._streaming = StreamEndpoint(self._limits, self._streams)

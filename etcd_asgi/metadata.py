@@ -59,6 +59,9 @@ _MAX_INT64 = 2**63 - 1
 _LEAST_TIMEOUT = 0.0005
 """Seconds. A shorter time would be over before the call could leave."""
 
+_FOREVER = 1e9
+"""Seconds. A longer time is no deadline: gRPC's library takes some of them for the past."""
+
 
 @dataclass(slots=True)
 class RequestHeaders:
@@ -202,8 +205,8 @@ def _read_timeout(found: RequestHeaders, raw: bytes) -> None:
     if match is None or abs(count := int(match[1])) > _MAX_INT64:
         raise DecodeError(f"invalid grpc-timeout: {value}")
     nanoseconds = (count * _UNITS[match[2]] + 2**63) % 2**64 - 2**63
-    if nanoseconds:
-        seconds = nanoseconds / 10**9
+    seconds = nanoseconds / 10**9
+    if seconds and seconds < _FOREVER:
         found.timeout = seconds if seconds >= _LEAST_TIMEOUT else -1.0
 
 

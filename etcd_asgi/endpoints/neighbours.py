@@ -15,6 +15,7 @@ from etcd_asgi.endpoints.routing import get_only
 from etcd_asgi.endpoints.vitals import Vitals
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
+from etcd_asgi.metadata import Metadata, read
 
 PATHS = frozenset({"/version", "/health", "/livez", "/readyz"})
 
@@ -62,7 +63,7 @@ class Neighbours:
         try:
             if self._access is not passthrough:
                 await decide(self._access, scope)
-            version = await self._vitals.version()
+            version = await self._vitals.version(_token(scope))
         except Denied as error:
             await send_error(send, self._flavour, error.code, error.message, status=error.status)
         except UpstreamError as error:
@@ -71,6 +72,12 @@ class Neighbours:
             major, minor, *_ = version.split(".")
             body = {"etcdserver": version, "etcdcluster": f"{major}.{minor}.0"}
             await send_json(send, 200, _compact(body))
+
+
+def _token(scope: Scope) -> Metadata:
+    """The caller's token, if it sent one."""
+    sent = [header for header in scope["headers"] if header[0] == b"authorization"]
+    return [pair for pair in read(sent, None).metadata if pair[0] == "token"]
 
 
 def _compact(body: dict[str, str]) -> bytes:

@@ -23,39 +23,46 @@ _NO_LEADER = "RAFT NO LEADER"
 _ANONYMOUS = frozenset({Code.INVALID_ARGUMENT, Code.UNAUTHENTICATED, Code.PERMISSION_DENIED})
 """How an etcd with auth answers a call without a token: it lives, that much is told."""
 
-_FIRST_TO_ASK = "3.6.0"
-"""The first release whose Status wants a token: what is known of an etcd that asks for one."""
-
 
 class Vitals:
     """What is known of the upstream, asked for when somebody wants to know.
 
-    Before 3.6 it needs no token. Later ones that have auth switched on refuse it, and thereby say
-    that they are healthy, and not older than 3.6.
+    Late releases that have auth switched on refuse Status without a token. They are healthy then,
+    and their version is unknown until a caller with a token has asked for it.
+
+    Args:
+        upstream: whose.
+        limits: for how long to wait, and to believe.
+        assumed: the version to tell as long as etcd keeps its own to itself.
     """
 
-    def __init__(self, upstream: Upstream, limits: Limits) -> None:
+    def __init__(self, upstream: Upstream, limits: Limits, assumed: str) -> None:
         self._upstream = upstream
         self._limits = limits
+        self._assumed = assumed
         self._parse = proto.message_class(proto.message_type("etcdserverpb.StatusResponse"))
         self._version: str | None = None
+        self._refused = False
         self._asked = float("-inf")
         self._refresh: asyncio.Task[None] | None = None
 
-    async def version(self) -> str:
+    async def version(self, token: Metadata) -> str:
         """The server's version, such as ``3.6.14``.
 
         A known one is told at once, and asked for again in the background when it is old.
 
+        Args:
+            token: the caller's, as metadata, if it has one.
+
         Raises:
             UpstreamError: etcd was never reached, or not in time.
         """
-        if time.monotonic() - self._asked > self._limits.version_cache_time:
-            self._start_refresh()
-        if self._version is None:
+        unknown = self._version is None and (not self._refused or bool(token))
+        if unknown or time.monotonic() - self._asked > self._limits.version_cache_time:
+            self._start_refresh(token)
+        if unknown:
             await self._wait_for_refresh()
-        assert self._version is not None, "a refresh without a version raises"
-        return self._version
+        return self._version or self._assumed
 
     async def unhealthy(self) -> str:
         """Why etcd is not healthy: an alarm, no leader or no answer; empty when it is.
@@ -71,20 +78,21 @@ class Vitals:
             return f"ALARM {alarms[0]}"
         return "" if status.leader else _NO_LEADER
 
-    def _start_refresh(self) -> None:
+    def _start_refresh(self, token: Metadata) -> None:
         loop = asyncio.get_running_loop()
         if self._refresh is None or self._refresh.done() or self._refresh.get_loop() is not loop:
-            self._refresh = loop.create_task(self._ask())
+            self._refresh = loop.create_task(self._ask(token))
             self._refresh.add_done_callback(_retrieve)
 
-    async def _ask(self) -> None:
+    async def _ask(self, token: Metadata) -> None:
         try:
-            version = (await self._status(self._limits.health_timeout)).version
+            self._version = (await self._status(self._limits.health_timeout, token)).version
+            self._refused = False
         except UpstreamError as error:
             if error.code not in _ANONYMOUS:
                 raise
-            version = self._version or _FIRST_TO_ASK
-        self._version, self._asked = version, time.monotonic()
+            self._refused = True
+        self._asked = time.monotonic()
 
     async def _wait_for_refresh(self) -> None:
         assert self._refresh is not None
@@ -93,8 +101,8 @@ class Vitals:
             raise UpstreamError(Code.UNAVAILABLE, _STARTING)
         self._refresh.result()
 
-    async def _status(self, timeout: float) -> Any:
-        answer = await self._upstream.unary(_STATUS, b"", _METADATA, timeout)
+    async def _status(self, timeout: float, token: Metadata | None = None) -> Any:
+        answer = await self._upstream.unary(_STATUS, b"", [*_METADATA, *(token or [])], timeout)
         return self._parse.FromString(answer)
 
 

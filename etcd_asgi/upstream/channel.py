@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -26,6 +27,12 @@ FORKED = (
     "this process was forked after the gateway had connected to etcd, which gRPC does not survive:"
     " fork before the first call, or close the gateway first"
 )
+
+
+_ENDED_BY_DEADLINE = frozenset({Code.CANCELLED, Code.UNKNOWN})
+_DEADLINE_MARGIN = 0.05
+"""Seconds. etcd knows the deadline too, may see it pass first, and then says Canceled, or Unknown
+from within a lock or an election. Go's client says DeadlineExceeded all the same."""
 
 
 @dataclass(slots=True)
@@ -58,12 +65,13 @@ class GrpcUpstream:
         _refuse_if_over(timeout)
         channels = self._connections().unary
         used, call = channels.current, channels.unary(rpc)
+        over = None if timeout is None else time.monotonic() + timeout - _DEADLINE_MARGIN
         try:
             answer: bytes = await call(request, timeout=timeout, metadata=Pairs(metadata))
         except grpc.aio.AioRpcError as error:
             ours = channels.translate(error, used)
-            if timeout is not None and ours.message == DEADLINE:
-                ours.code = Code.DEADLINE_EXCEEDED  # lock and campaign say Unknown
+            if over is not None and time.monotonic() >= over and ours.code in _ENDED_BY_DEADLINE:
+                raise UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=True) from None
             raise ours from None
         return answer
 

@@ -113,7 +113,7 @@ def test_the_host_and_the_hops_go_up() -> None:
     [
         ("5S", 5.0), ("2M", 120.0), ("1H", 3600.0), ("250m", 0.25), ("1m", 0.001),
         ("10u", -1.0), ("1n", -1.0), ("0S", None), ("", None), ("-1S", -1.0), ("9999999999H", -1.0),
-        ("+3S", 3.0), ("9223372036854775807n", 9223372036.854776),
+        ("+3S", 3.0), ("9223372036854775807n", None),
     ],
 )  # fmt: skip
 def test_grpc_timeout_is_the_deadline(value: str, seconds: float | None) -> None:
