@@ -1,4 +1,4 @@
-"""The etcds that tests run against, and the versions of everything in the report's header."""
+"""The etcds that tests run against, the versions in the report's header, and no clock in tests."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -7,6 +7,7 @@ from pathlib import Path
 from platform import python_version
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from etcd_asgi.testing import EtcdServer
 from tests.etcds.releases import OFFICIAL, RELEASES, binary_of, why_missing
@@ -17,6 +18,12 @@ StartEtcd = Callable[..., EtcdServer]
 _REPORTED = ("grpcio", "protobuf", "starlette", "anyio")
 # Tests write much and have nothing to lose in a power cut, so a slow disk need not slow them down.
 _FAST = "--unsafe-no-fsync"
+# No test may fail because the machine is slow; and a failure prints how to see it again.
+settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("house")
+
 _FIXTURES = {"etcd_servers", "start_etcd"}
 _LIVE = pytest.StashKey[list[EtcdServer]]()
 

@@ -1,0 +1,74 @@
+"""One side of a comparison: a gateway, the etcd behind it, and what its answers gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import Any
+
+from . import variables
+from .corpus import Step
+from .exchange import Answer, exchange
+
+SETTLED_WITHIN = 30.0
+SHORTEST_PAUSE = 0.02
+LONGEST_PAUSE = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Side:
+    """One gateway, its etcd, and the values that this side's answers have given."""
+
+    address: str
+    upstream: str
+    values: dict[str, str] = field(default_factory=dict)
+    generated: dict[str, str] = field(default_factory=dict)
+
+    def send(self, step: Step, address: str = "") -> Answer:
+        """Send a step to this gateway and keep the values that it asks to keep."""
+        answer = exchange(
+            address or self.address,
+            step.method,
+            variables.fill(step.path, self.values),
+            variables.headers(step, self.values),
+            variables.body(step, self.values),
+            chunked=step.chunked,
+        )
+        self._keep(step, answer)
+        return answer
+
+    def settle(self, step: Step, address: str = "") -> Answer:
+        """Repeat a step until its answer is as `until` says, or time is over."""
+        end, pause = monotonic() + SETTLED_WITHIN, SHORTEST_PAUSE
+        answer = self.send(step, address)
+        while not is_so(answer, step.until) and monotonic() < end:
+            sleep(step.pause or pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            answer = self.send(step, address)
+        return answer
+
+    def copy(self) -> Side:
+        """Make a side for one case, so that its values do not reach the next."""
+        return Side(
+            address=self.address,
+            upstream=self.upstream,
+            values=dict(self.values),
+            generated=dict(self.generated),
+        )
+
+    def _keep(self, step: Step, answer: Answer) -> None:
+        for name, path in {**step.save, **step.generated}.items():
+            self.values[name] = str(variables.look_up(answer.content, path))
+        for name in step.generated:
+            self.generated[self.values[name]] = name
+
+
+def is_so(answer: Answer, wanted: Mapping[str, Any]) -> bool:
+    """Say whether an answer is as `until` wants it: `status`, or values at paths."""
+    return all(
+        answer.status == value
+        if path == "status"
+        else variables.look_up(answer.content, path) == value
+        for path, value in wanted.items()
+    )

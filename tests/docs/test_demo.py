@@ -1,0 +1,191 @@
+"""``make demo`` shows what it says, and leaves nothing behind."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from etcd_asgi.testing.process import ChildProcess
+from tests.docs.markdown import ROOT, snippets
+from tests.hosts.serving import until
+from tests.hosts.target import TIMEOUT, text
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+
+END = "Ctrl-C ends both."
+
+
+class Demo:
+    """A running demo."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        command = [sys.executable, "-m", "examples.fastapi_app.demo", *arguments]
+        self._log_path = folder / "demo.log"
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+        self.process = ChildProcess(command, log_path=self._log_path, env=env, scratch=None)
+        self._folder = folder
+
+    @property
+    def output(self) -> str:
+        return self._log_path.read_text()
+
+    @property
+    def url(self) -> str:
+        """Where it says that its application is."""
+        found = re.search(r"FastAPI application on (\S+):", self.output)
+        assert found is not None
+        return found[1]
+
+    def wait_until_ready(self) -> None:
+        def ready() -> bool:
+            assert self.process.poll() is None, self.output
+            return END in self.output
+
+        until(ready, "the demo's welcome")
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal; gives the exit status, when all processes that it had started are gone."""
+        children = _descendants(self.process.pid)
+        assert children
+        os.kill(self.process.pid, number)
+        until(lambda: self.process.poll() is not None, "the end of the demo")
+        until(lambda: not any(_runs(pid) for pid in children), "the end of what it had started")
+        status = self.process.poll()
+        assert status is not None
+        return status
+
+    def leftovers(self) -> list[str]:
+        """What is left in the folder for temporary files."""
+        return sorted(path.name for path in self._folder.iterdir() if path != self._log_path)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    """A demo that has just been started."""
+    running = Demo(tmp_path, "--port=0")
+    yield running
+    running.process.kill()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A demo to look at."""
+    running = Demo(tmp_path_factory.mktemp("demo-"), "--port=0")
+    running.wait_until_ready()
+    yield running
+    running.process.kill()
+
+
+def test_what_it_prints_can_be_opened_and_pasted(shared: Demo) -> None:
+    for url in re.findall(r"^  (http\S+)", shared.output, re.MULTILINE):
+        assert httpx.get(url, timeout=TIMEOUT).status_code == 200
+
+    lines = re.findall(r"^curl .*$", shared.output, re.MULTILINE)
+    assert len(lines) == 3
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    put, found, version = (_shell(line) for line in lines)
+    assert '"revision"' in put
+    for value in ("green", "yellow", "red"):
+        assert text(value) in found
+    assert '"etcdserver"' in version
+
+
+def test_the_readme_shows_what_one_sees(shared: Demo) -> None:
+    (shown,) = (
+        snippet.text
+        for snippet in snippets(ROOT / "README.md")
+        if snippet.language == "text" and END in snippet.text
+    )
+    assert _everywhere_the_same(shown.strip()) == _everywhere_the_same(shared.output.strip())
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_and_nothing_is_left(
+    demo: Demo, number: signal.Signals, status: int
+) -> None:
+    demo.wait_until_ready()
+    assert httpx.get(f"{demo.url}/etcd/version", timeout=TIMEOUT).status_code == 200
+    assert demo.end(number) == status
+    assert demo.leftovers() == []
+    assert "Traceback" not in demo.output
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(demo.url)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_a_signal_while_etcd_starts_leaves_nothing_either(
+    demo: Demo, number: signal.Signals, status: int
+) -> None:
+    until(lambda: _descendants(demo.process.pid), "the start of etcd")
+    assert demo.end(number) == status
+    assert demo.leftovers() == []
+
+
+def test_it_ends_while_a_watch_is_open(demo: Demo) -> None:
+    demo.wait_until_ready()
+    body = {"create_request": {"key": text("greeting")}}
+    with httpx.stream("POST", f"{demo.url}/etcd/v3/watch", json=body, timeout=TIMEOUT) as watch:
+        assert b"created" in next(watch.iter_bytes())
+        assert demo.end(signal.SIGINT) == 0
+
+
+def test_a_port_that_is_taken_is_told_and_the_next_free_one_is_used(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        demo = Demo(tmp_path, f"--port={port}")
+        try:
+            demo.wait_until_ready()
+            assert f"port {port} is not free" in demo.output
+            assert int(demo.url.rpartition(":")[2]) > port
+            assert httpx.get(demo.url, timeout=TIMEOUT).status_code == 200
+        finally:
+            demo.process.kill()
+
+
+@pytest.mark.parametrize("port", ["70000", "-1", "http"])
+def test_a_port_that_cannot_be_is_refused_in_one_line(tmp_path: Path, port: str) -> None:
+    demo = Demo(tmp_path, f"--port={port}")
+    until(lambda: demo.process.poll() is not None, "the end of the demo")
+    assert demo.process.poll() == 2
+    assert port in demo.output.splitlines()[-1]
+    assert "Traceback" not in demo.output
+
+
+def _shell(line: str) -> str:
+    done = subprocess.run(
+        shlex.split(line), capture_output=True, text=True, timeout=TIMEOUT, check=True
+    )
+    return done.stdout
+
+
+def _everywhere_the_same(shown: str) -> str:
+    """What is printed, but for the ports and etcd's version."""
+    return re.sub(r"(127\.0\.0\.1:|etcd )[0-9.]+", r"\1*", shown)
+
+
+def _descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and those that these have."""
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in task.read_text().split()
+    ]
+    return [found for child in children for found in (child, *_descendants(child))]
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there, and more than an entry that nobody has fetched."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
