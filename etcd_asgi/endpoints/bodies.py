@@ -9,10 +9,11 @@ from starlette.types import Message, Receive, Scope
 
 from etcd_asgi.framing import Splitter
 
-_REST_BYTES = 256 * 1024
+_REST_BYTES = 16 * 1024 * 1024
 _REST_TIME = 0.5
-"""How much of a body, and for how many seconds, is read that nobody wants, before the answer.
-Go's net/http reads as much, so that a client which is still sending gets its answer."""
+"""How much of a body, and for how many seconds, is read and dropped before the answer. A client
+that is still sending when its connection is closed may never see the answer; Go's net/http does
+the same, with less patience."""
 
 
 class ClientGone(Exception):

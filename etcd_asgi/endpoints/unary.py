@@ -38,7 +38,7 @@ async def unary(
         with suppress(OSError):
             await send_error(send, flavour, Code.CANCELLED, CANCELLED)
     except BodyTooLarge as error:
-        send = without_reading(scope, send)
+        send = await _after_body(body, scope, send)
         await send_error(send, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)
     except DecodeError as error:
         send = await _after_body(body, scope, send)
