@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 
 from etcd_asgi.errors import DecodeError
 
+Headers = Iterable[tuple[bytes, bytes]]
+"""As in an ASGI scope, names in lower case."""
+
 Metadata = list[tuple[str, str | bytes]]
 """Keys in lower case; values of keys that end in ``-bin`` are bytes."""
 
@@ -46,8 +49,14 @@ _FORWARDED = {
 """Headers that go up under a prefix: the permanent request headers of RFC 4229 that
 grpc-gateway lists. Authorization has a rule of its own."""
 
+_UNUSED = (b"host", b"accept-encoding", b"connection", b"content-length")
+"""Headers of almost every request that do not go up as they are."""
+
+_KEYS = _FORWARDED | dict.fromkeys(_UNUSED, "")
+"""One look-up for each header. The others are few, and are looked at more closely."""
+
+_ACCEPT, _CONTENT_TYPE = _FORWARDED[b"accept"], _FORWARDED[b"content-type"]
 _PREFIX = b"grpc-metadata-"
-_ACCEPT = "grpcgateway-accept"
 _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+").fullmatch
 _RESERVED = frozenset({"connection", "content-type", "host", "te", "user-agent"})
 _BEARER = re.compile(r"bearer ", re.IGNORECASE)
@@ -75,17 +84,13 @@ class RequestHeaders:
     """X-HTTP-Method-Override, upper-cased."""
 
     content_type: str = ""
-    token: str | None = field(default=None, repr=False)
-    forwarded_host: str = ""
-    host: str = ""
-    forwarded_for: list[str] = field(default_factory=list)
 
 
-def read(headers: Iterable[tuple[bytes, bytes]], peer: str | None) -> RequestHeaders:
+def read(headers: Headers, peer: str | None) -> RequestHeaders:
     """The call's metadata, deadline and the few headers that change routing.
 
     Args:
-        headers: as in an ASGI scope, names in lower case.
+        headers: of the request.
         peer: IP address of the client.
 
     Names and values that gRPC does not allow are left out; etcd 3.6 does so, earlier releases
@@ -94,58 +99,92 @@ def read(headers: Iterable[tuple[bytes, bytes]], peer: str | None) -> RequestHea
     Raises:
         DecodeError: a Grpc-Timeout or a binary header that cannot be read.
     """
-    found = RequestHeaders()
-    metadata = found.metadata
-    accept = False
-    prefixed: list[tuple[str, bytes]] = []
-    for name, raw in headers:
-        key = _FORWARDED.get(name)
-        if key is not None:
-            value = raw.decode("latin-1")
-            if value.isascii() and value.isprintable():
-                metadata.append((key, value))
-                accept = accept or key is _ACCEPT_KEY
-            if name == b"content-type":
-                found.content_type = value
-        elif name in _SPECIAL:
-            _SPECIAL[name](found, raw.decode("latin-1"))
-        elif name == b"grpc-timeout":
-            _read_timeout(found, raw)
-        elif name.startswith(_PREFIX):
-            prefixed.append((name[len(_PREFIX) :].decode("latin-1"), raw))
-    for key, raw in prefixed:  # after the deadline, whose error comes first
-        _add_metadata(metadata, key, raw)
+    metadata: Metadata = []
+    accept, content_type, host, others = _read_usual(headers, metadata)
+    found = RequestHeaders(metadata, None, "", content_type)
+    token, hops = None, peer or None
+    if others:
+        sender = _read_others(found, others)
+        token, host, hops = sender.token, sender.host or host, sender.route(peer)
     if not accept:
         # Without it etcd takes the caller for the subject of the gateway's client certificate:
         # etcd server/auth/store.go, AuthInfoFromTLS.
         metadata.append((_ACCEPT, "*/*"))
-    _add_token(found)
-    _add_forwarded(found, peer)
+    if token is not None:
+        _add_token(metadata, token)
+    if host and host.isascii() and (value := host.decode()).isprintable():
+        metadata.append(("x-forwarded-host", value))
+    if hops is not None and hops.isascii() and hops.isprintable():
+        metadata.append(("x-forwarded-for", hops))
     return found
 
 
-_ACCEPT_KEY = _FORWARDED[b"accept"]
+def _read_usual(
+    headers: Headers, metadata: Metadata
+) -> tuple[bool, str, bytes, list[tuple[bytes, bytes]]]:
+    """The headers of almost every request, in one pass as it is on the way of every call.
+
+    Returns:
+        Whether Accept was one of them, Content-Type, Host, and all other headers.
+    """
+    accept, content_type, host = False, "", b""
+    others: list[tuple[bytes, bytes]] = []
+    for name, raw in headers:
+        key = _KEYS.get(name)
+        if key:
+            if raw.isascii() and (value := raw.decode()).isprintable():
+                metadata.append((key, value))
+                if key is _ACCEPT:
+                    accept = True
+            else:
+                value = raw.decode("latin-1")
+            if key is _CONTENT_TYPE:
+                content_type = value
+        elif key is None:
+            others.append((name, raw))
+        elif name == b"host":
+            host = raw
+    return accept, content_type, host, others
 
 
-def _add_token(found: RequestHeaders) -> None:
+@dataclass(slots=True)
+class _Sender:
+    """Who sent the request, as its headers have it."""
+
+    token: str | None = field(default=None, repr=False)
+    host: bytes = b""
+    """What the client asked, where that was another host."""
+
+    hops: tuple[str, ...] = ()
+
+    def route(self, peer: str | None) -> str | None:
+        """The addresses on the way here, as far as they are known."""
+        return ", ".join((*self.hops, peer) if peer else self.hops) if self.hops else peer or None
+
+
+def _read_others(found: RequestHeaders, headers: Headers) -> _Sender:
+    """The headers that not every request has."""
+    sender = _Sender()
+    prefixed: list[tuple[str, bytes]] = []
+    for name, raw in headers:
+        if name == b"grpc-timeout":
+            _read_timeout(found, raw)
+        elif name == b"x-http-method-override":
+            found.method_override = raw.decode("latin-1").upper()
+        elif name in _SENDER:
+            _SENDER[name](sender, raw)
+        elif name.startswith(_PREFIX):
+            prefixed.append((name[len(_PREFIX) :].decode("latin-1"), raw))
+    for key, raw in prefixed:  # after the deadline, whose error comes first
+        _add_metadata(found.metadata, key, raw)
+    return sender
+
+
+def _add_token(metadata: Metadata, token: str) -> None:
     """Send the token as etcd looks it up: ``token`` first, which a Grpc-Metadata-Token may be."""
-    if found.token is None:
-        return
-    if not any(key == "token" for key, _ in found.metadata):
-        found.metadata.append(("token", found.token))
-    found.metadata.append(("grpcgateway-authorization", found.token))
-
-
-def _add_forwarded(found: RequestHeaders, peer: str | None) -> None:
-    host = found.forwarded_host or found.host
-    if host and _is_legal(host):
-        found.metadata.append(("x-forwarded-host", host))
-    if peer:
-        found.forwarded_for.append(peer)
-    if found.forwarded_for:
-        hops = ", ".join(found.forwarded_for)
-        if _is_legal(hops):
-            found.metadata.append(("x-forwarded-for", hops))
+    if not any(key == "token" for key, _ in metadata):
+        metadata.append(("token", token))
+    metadata.append(("grpcgateway-authorization", token))
 
 
 def _is_legal(value: str) -> bool:
@@ -164,8 +203,7 @@ def _add_metadata(metadata: Metadata, key: str, raw: bytes) -> None:
 
 
 def _add_text(metadata: Metadata, key: str, raw: bytes) -> None:
-    value = raw.decode("latin-1")
-    if _is_legal(value):
+    if raw.isascii() and (value := raw.decode()).isprintable():
         metadata.append((key, value))
 
 
@@ -185,11 +223,27 @@ def _binary(key: str, raw: bytes) -> bytes:
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 
 
-def _authorization(found: RequestHeaders, value: str) -> None:
+def _authorization(sender: _Sender, raw: bytes) -> None:
+    value = raw.decode("latin-1")
     scheme = _BEARER.match(value)
     token = value[scheme.end() :] if scheme else value
-    if found.token is None and _is_legal(token):
-        found.token = token
+    if sender.token is None and _is_legal(token):
+        sender.token = token
+
+
+def _forwarded_host(sender: _Sender, raw: bytes) -> None:
+    sender.host = sender.host or raw
+
+
+def _forwarded_for(sender: _Sender, raw: bytes) -> None:
+    sender.hops = (*sender.hops, raw.decode("latin-1"))
+
+
+_SENDER: dict[bytes, Callable[[_Sender, bytes], None]] = {
+    b"authorization": _authorization,
+    b"x-forwarded-host": _forwarded_host,
+    b"x-forwarded-for": _forwarded_for,
+}
 
 
 def _read_timeout(found: RequestHeaders, raw: bytes) -> None:
@@ -208,28 +262,3 @@ def _read_timeout(found: RequestHeaders, raw: bytes) -> None:
     seconds = nanoseconds / 10**9
     if seconds and seconds < _FOREVER:
         found.timeout = seconds if seconds >= _LEAST_TIMEOUT else -1.0
-
-
-def _method_override(found: RequestHeaders, value: str) -> None:
-    found.method_override = value.upper()
-
-
-def _host(found: RequestHeaders, value: str) -> None:
-    found.host = value
-
-
-def _forwarded_host(found: RequestHeaders, value: str) -> None:
-    found.forwarded_host = found.forwarded_host or value
-
-
-def _forwarded_for(found: RequestHeaders, value: str) -> None:
-    found.forwarded_for.append(value)
-
-
-_SPECIAL: dict[bytes, Callable[[RequestHeaders, str], None]] = {
-    b"authorization": _authorization,
-    b"host": _host,
-    b"x-forwarded-host": _forwarded_host,
-    b"x-forwarded-for": _forwarded_for,
-    b"x-http-method-override": _method_override,
-}

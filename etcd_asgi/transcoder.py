@@ -12,7 +12,6 @@ from google.protobuf.message import Message
 from etcd_asgi import codec, proto
 from etcd_asgi.bindings import Binding
 from etcd_asgi.codec import deep
-from etcd_asgi.codec.encode import Encode
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import Metadata
@@ -66,17 +65,13 @@ class Transcoder:
         """
         if not (self.flavour.empty_body or body.strip()):
             raise DecodeError("EOF")
-        return self.decode_message(body).SerializeToString()
+        return self._serialize(self.decode_message(body))
 
-    def decode_message(self, value: bytes) -> Message:
-        """The message in a JSON value.
-
-        Raises:
-            DecodeError: see :func:`etcd_asgi.codec.decode`.
-        """
-        return codec.decode(
+    @cached_property
+    def decode_message(self) -> Callable[[bytes], Message]:
+        """From a JSON value to the message: see :func:`etcd_asgi.codec.decode`."""
+        return codec.decoder(
             self.binding.request,
-            value,
             self.flavour.dialect,
             max_depth=self._limits.max_message_depth,
         )
@@ -87,13 +82,13 @@ class Transcoder:
             message = self.parse(answer)
         except ParseError:
             return codec.compact(deep.encode(self.binding.response, answer))
-        return codec.compact(self._encode(message))
+        return self._encode(message)
 
     async def encode_message(self, message: Message) -> bytes:
         """The JSON of an answer of a stream; a large one is converted in a thread."""
         if message.ByteSize() < self._limits.offload_bytes:
-            return codec.compact(self._encode(message))
-        return await in_thread(lambda: codec.compact(self._encode(message)))
+            return self._encode(message)
+        return await in_thread(self._encode, message)
 
     @cached_property
     def parse(self) -> Callable[[bytes], Message]:
@@ -101,7 +96,12 @@ class Transcoder:
         return proto.message_class(self.binding.response).FromString
 
     @cached_property
-    def _encode(self) -> Encode:
+    def _serialize(self) -> Callable[[Message], bytes]:
+        # Of the class: to find a method costs more on a message than on its class.
+        return proto.message_class(self.binding.request).SerializeToString
+
+    @cached_property
+    def _encode(self) -> Callable[[Message], bytes]:
         return codec.encoder(self.binding.response)
 
 

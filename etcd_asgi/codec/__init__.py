@@ -1,10 +1,12 @@
 """proto3 JSON as etcd's gateway reads and writes it; pure functions over descriptors.
 
-:func:`decode` tries the fast reader and turns to the exact one for every form that the releases
-of etcd treat differently or refuse. :func:`encode` is the same for all of them.
+Decoding tries the fast reader and turns to the exact one for every form that the releases
+of etcd treat differently or refuse. Encoding is the same for all of them.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
@@ -14,7 +16,7 @@ from etcd_asgi.codec.dialect import Dialect
 from etcd_asgi.codec.encode import compact, encode, encoder
 from etcd_asgi.errors import DecodeError
 
-__all__ = ["Dialect", "check_begun", "compact", "decode", "encode", "encoder"]
+__all__ = ["Dialect", "check_begun", "compact", "decode", "decoder", "encode", "encoder"]
 
 
 def check_begun(text: bytes) -> None:
@@ -42,7 +44,19 @@ def decode(descriptor: Descriptor, body: bytes, dialect: Dialect, *, max_depth: 
     Raises:
         DecodeError: the text is not such a message; it says what was given and expected.
     """
-    try:
-        return fast.decoder(descriptor)(body, max_depth)
-    except fast.Irregular:
-        return exact.decode(descriptor, body, dialect, max_depth=max_depth)
+    return decoder(descriptor, dialect, max_depth=max_depth)(body)
+
+
+def decoder(
+    descriptor: Descriptor, dialect: Dialect, *, max_depth: int
+) -> Callable[[bytes], Message]:
+    """What :func:`decode` does for one kind of body: a function to keep for many."""
+    read = fast.decoder(descriptor)
+
+    def decode_body(body: bytes) -> Message:
+        try:
+            return read(body, max_depth)
+        except fast.Irregular:
+            return exact.decode(descriptor, body, dialect, max_depth=max_depth)
+
+    return decode_body

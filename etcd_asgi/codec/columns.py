@@ -1,15 +1,14 @@
 """Long lists of flat messages to JSON, column by column.
 
 A range of a thousand keys is a thousand messages of the same shape. Field by field, the values are
-taken, tested and converted by built-in functions over the whole list, and one format makes the
-text: no Python code runs per element as long as the elements are alike.
+taken, tested and converted by built-in functions over a slice of the list, and one format makes
+the text: no Python code runs per element as long as the elements are alike.
 """
 
 from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -20,26 +19,35 @@ from etcd_asgi.codec.kinds import INT64, is_repeated
 WORTHWHILE = 8
 """From this many elements on the columns are quicker than the elements one by one."""
 
-_SLICE = 1024
-"""Elements formatted at once: bounds the size of the format."""
+_SLICE = 128
+"""Elements formatted at once. What a slice needs in between stays small: memory that the system
+must hand out for every answer anew would cost a third of the whole."""
 
-Column = tuple[bytes, Iterable[Any]]
+Field = tuple[bytes, Callable[[Any], Any], bool]
+"""Name, what takes the value from a message, and whether it is bytes."""
+
+_VARYING = b"%b"
+"""The place of a field that some elements have and some have not, in an element's format."""
+
+Column = tuple[bytes, Iterable[Any] | None]
 """The place in an element's format, and what to fill it with, element by element."""
 
 
-def encoder(descriptor: Descriptor) -> Callable[[Sequence[Any]], str] | None:
-    """The function from a list of messages to their JSON, joined by commas.
+def encoder(descriptor: Descriptor) -> Callable[[Sequence[Any]], list[bytes]] | None:
+    """The function from a list of messages to slices of their JSON, to be joined by commas.
 
-    ``None`` for a type with fields other than bytes and 64-bit integers. No encoded value can
-    hold a brace, so the comma before an element's first field is found and taken out at the end.
+    ``None`` for a type with fields other than bytes and 64-bit integers.
     """
     if not all(_is_flat(field) for field in descriptor.fields):
         return None
-    fields = [(field.name, attrgetter(field.name), field.type) for field in descriptor.fields]
+    fields: list[Field] = [
+        (field.name.encode(), attrgetter(field.name), field.type == FieldDescriptor.TYPE_BYTES)
+        for field in descriptor.fields
+    ]
 
-    def encode(items: Sequence[Any]) -> str:
+    def encode(items: Sequence[Any]) -> list[bytes]:
         slices = range(0, len(items), _SLICE)
-        return b",".join([_encode(items[at : at + _SLICE], fields) for at in slices]).decode()
+        return [_encode(items[at : at + _SLICE], fields) for at in slices]
 
     return encode
 
@@ -50,27 +58,36 @@ def _is_flat(field: FieldDescriptor) -> bool:
     return field.type == FieldDescriptor.TYPE_BYTES or field.type in INT64
 
 
-def _encode(items: Sequence[Any], fields: list[tuple[str, attrgetter[Any], int]]) -> bytes:
+def _encode(items: Sequence[Any], fields: list[Field]) -> bytes:
     columns = []
-    for name, getter, kind in fields:
+    for name, getter, is_bytes in fields:
         values = list(map(getter, items))
         if any(values):
-            columns.append(_column(name.encode(), values, kind))
-    if not columns:
-        return b",".join([b"{}"] * len(items))
-    one = b"{%b}" % b"".join([place for place, _ in columns])
-    filling = tuple(chain.from_iterable(zip(*[values for _, values in columns])))  # noqa: B905
-    if one.startswith(b"{,"):
-        return b",".join([b"{" + one[2:]] * len(items)) % filling
-    return (b",".join([one] * len(items)) % filling).replace(b"{,", b"{")
+            columns.append(_column(name, values, is_bytes))
+    one = b"".join([place for place, _ in columns]).removeprefix(b",")
+    form = b",".join([b"{%b}" % one] * len(items))
+    text = form % _across([fill for _, fill in columns if fill is not None], len(items))
+    text = text.replace(b"\n", b"")  # base64's
+    # No encoded value holds a brace, so a comma behind one is before an element's first field.
+    return text.replace(b"{,", b"{") if one.startswith(_VARYING) else text
 
 
-def _column(name: bytes, values: list[Any], kind: int) -> Column:
-    is_bytes = kind == FieldDescriptor.TYPE_BYTES
-    if all(values):
+def _column(name: bytes, values: list[Any], is_bytes: bool) -> Column:
+    if not all(values):
         if is_bytes:
-            return b',"%b":"%%b"' % name, map(b2a_base64, values)
-        return b',"%b":"%%d"' % name, values
+            return _VARYING, [b',"%b":"%b"' % (name, b2a_base64(v)) if v else b"" for v in values]
+        return _VARYING, [b',"%b":"%d"' % (name, v) if v else b"" for v in values]
     if is_bytes:
-        return b"%b", [b',"%b":"%b"' % (name, b2a_base64(v)) if v else b"" for v in values]
-    return b"%b", [b',"%b":"%d"' % (name, v) if v else b"" for v in values]
+        return b',"%b":"%%b"' % name, map(b2a_base64, values)
+    if values.count(values[0]) == len(values):
+        return b',"%b":"%d"' % (name, values[0]), None
+    return b',"%b":"%%d"' % name, values
+
+
+def _across(columns: list[Iterable[Any]], count: int) -> tuple[Any, ...]:
+    """The columns' values, element by element."""
+    width = len(columns)
+    values = [None] * (width * count)
+    for at, column in enumerate(columns):
+        values[at::width] = column
+    return tuple(values)

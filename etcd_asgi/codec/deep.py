@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from etcd_asgi import proto
-from etcd_asgi.codec.encode import encoder
+from etcd_asgi.codec.encode import writer
 from etcd_asgi.codec.kinds import is_repeated
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -22,7 +22,7 @@ def encode(descriptor: Descriptor, data: bytes) -> str:
     """The JSON text of a serialized message of *descriptor*'s type.
 
     Members that are messages follow all others. The text may hold newlines, as that of
-    :func:`etcd_asgi.codec.encode.encoder`.
+    :func:`etcd_asgi.codec.encode.writer`.
 
     Raises:
         ValueError: the bytes are no such message.
@@ -33,7 +33,7 @@ def encode(descriptor: Descriptor, data: bytes) -> str:
         for number, texts in parts.items()
     ]
     message = proto.message_class(descriptor).FromString(plain)
-    flat = encoder(descriptor)(message)[1:-1]
+    flat = writer(descriptor)(message, [])[1:-1]
     return "{" + ",".join(([flat] if flat else []) + members) + "}"
 
 

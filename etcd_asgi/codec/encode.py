@@ -22,7 +22,11 @@ from google.protobuf.message import Message
 from etcd_asgi.codec import columns
 from etcd_asgi.codec.kinds import INT64, is_repeated, member_names
 
-Encode = Callable[[Any], str]
+Write = Callable[[Any, list[bytes]], str]
+"""From a message to its JSON text, less the slices of long lists that are put aside."""
+
+_GAP = "\0"
+"""Stands in a text for the slice put aside. Strings in JSON hold no raw control character."""
 
 _USUAL = {
     "etcdserverpb.ResponseHeader": ("cluster_id", "member_id", "revision", "raft_term"),
@@ -30,9 +34,12 @@ _USUAL = {
 }
 """The fields that nearly every message of a type has set, and no others: one format does it."""
 
+_ALWAYS = "etcdserverpb.ResponseHeader"
+"""A type whose fields are worth a look before it is asked whether there is a message at all."""
+
 
 def compact(text: str) -> bytes:
-    """The bytes of a generated encoder's *text*.
+    """The bytes of a generated writer's *text*.
 
     ``b2a_base64`` ends in a newline, and asking it not to costs three times the encoding. JSON
     strings hold no raw newline, so all of them are taken out at once here.
@@ -40,51 +47,77 @@ def compact(text: str) -> bytes:
     return text.encode().replace(b"\n", b"")
 
 
+def encode(descriptor: Descriptor, message: Message) -> bytes:
+    """The JSON of *message*, whose type is *descriptor*."""
+    return encoder(descriptor)(message)
+
+
 @cache
-def encoder(descriptor: Descriptor) -> Encode:
-    """The generated function from a message of *descriptor*'s type to JSON text.
+def encoder(descriptor: Descriptor) -> Callable[[Message], bytes]:
+    """The function from a message of *descriptor*'s type to its JSON."""
+    write = writer(descriptor)
+
+    def encode_message(message: Message) -> bytes:
+        aside: list[bytes] = []
+        text = write(message, aside)
+        return _together(compact(text), aside) if aside else compact(text)
+
+    return encode_message
+
+
+def _together(text: bytes, aside: list[bytes]) -> bytes:
+    """*text* with the slices in their gaps: the one time that a long answer is copied."""
+    parts = [b""] * (2 * len(aside) + 1)
+    parts[::2], parts[1::2] = text.split(_GAP.encode()), aside
+    return b"".join(parts)
+
+
+@cache
+def writer(descriptor: Descriptor) -> Write:
+    """The generated function that writes a message of *descriptor*'s type.
 
     The text may hold newlines that :func:`compact` removes.
     """
     scope: dict[str, Any] = {"b64": b2a_base64, "quote": encode_basestring}
-    lines = ["def encode(m):"]
-    lines += _usual_shape(descriptor)
+    lines = ["def write(m, aside):"]
+    if descriptor.full_name in _USUAL:
+        loads, test, text = _usual(descriptor, "m")
+        lines += [f"    {loads}", f"    if {test}: return f'{text}'"]
     lines.append("    s = ''")
     for field in descriptor.fields:
         lines += _field(field, descriptor, scope)
     lines.append("    return f'{{{s[1:]}}}'")
-    exec(compile("\n".join(lines), f"<encoder of {descriptor.full_name}>", "exec"), scope)
-    function: Encode = scope["encode"]
+    exec(compile("\n".join(lines), f"<writer of {descriptor.full_name}>", "exec"), scope)
+    function: Write = scope["write"]
     return function
 
 
-def encode(descriptor: Descriptor, message: Message) -> bytes:
-    """The JSON of *message*, whose type is *descriptor*."""
-    return compact(encoder(descriptor)(message))
-
-
-def _usual_shape(descriptor: Descriptor) -> list[str]:
-    usual = _USUAL.get(descriptor.full_name)
-    if usual is None:
-        return []
-    fields = [descriptor.fields_by_name[name] for name in usual]
+def _usual(descriptor: Descriptor, var: str) -> tuple[str, str, str]:
+    """For the message in *var*: what loads its fields, tests for the usual ones, and writes it."""
+    usual = _USUAL[descriptor.full_name]
     absent = [field.name for field in descriptor.fields if field.name not in usual]
-    test = " and ".join([*usual, *(f"not m.{name}" for name in absent)])
-    body = ",".join(f'"{field.name}":{_value(field, field.name, {})}' for field in fields)
-    loads = "; ".join(f"{name} = m.{name}" for name in usual)
-    return [f"    {loads}", f"    if {test}:", f"        return f'{{{{{body}}}}}'"]
+    loads = "; ".join(f"{name} = {var}.{name}" for name in usual)
+    test = " and ".join([*usual, *(f"not {var}.{name}" for name in absent)])
+    fields = (descriptor.fields_by_name[name] for name in usual)
+    text = ",".join(f'"{field.name}":{_value(field, field.name, {})}' for field in fields)
+    return loads, test, f"{{{{{text}}}}}"
 
 
 def _field(field: FieldDescriptor, owner: Descriptor, scope: dict[str, Any]) -> list[str]:
     name = field.name
     if is_repeated(field):
-        items = _items(field, owner, scope)
-        return [f"    v = m.{name}", f"    if v: s = f'{{s}},\"{name}\":[{items}]'"]
+        each = _each(field, owner, scope)
+        return [f"    v = m.{name}", f"    if v: s = f'{{s}},\"{name}\":[{{{each}(v, aside)}}]'"]
     value = _value(field, "v", scope, owner)
     add = f"s = f'{{s}},\"{name}\":{value}'"
-    if field.message_type is not None or field.containing_oneof is not None:
-        return [f"    if m.HasField('{name}'): v = m.{name}; {add}"]
-    return [f"    v = m.{name}", f"    if v: {add}"]
+    if field.message_type is None and field.containing_oneof is None:
+        return [f"    v = m.{name}", f"    if v: {add}"]
+    present = f"if m.HasField('{name}'): v = m.{name}; {add}"
+    if field.message_type is None or field.message_type.full_name != _ALWAYS:
+        return [f"    {present}"]
+    loads, test, text = _usual(field.message_type, "v")
+    usual = f"if {test}: s = f'{{s}},\"{name}\":{text}'"
+    return [f"    v = m.{name}; {loads}", f"    {usual}", f"    el{present}"]
 
 
 def _value(
@@ -92,7 +125,7 @@ def _value(
 ) -> str:
     """What stands in a generated f-string for the value in *var*."""
     if field.message_type is not None:
-        return f"{{{_message(field.message_type, owner, scope)}({var})}}"
+        return f"{{{_message(field.message_type, owner, scope)}({var}, aside)}}"
     if field.enum_type is not None:
         return f"{{{_enum(field, scope)}.get({var}, {var})}}"
     match field.type:
@@ -107,54 +140,58 @@ def _value(
     return f"{{{var}}}"
 
 
-def _items(field: FieldDescriptor, owner: Descriptor, scope: dict[str, Any]) -> str:
-    """The expression that joins the encoded elements of a repeated field in ``v``."""
+def _each(field: FieldDescriptor, owner: Descriptor, scope: dict[str, Any]) -> str:
+    """The name under which *scope* holds the writer of a repeated field's elements."""
+    name = f"each_{field.name}"
     if field.message_type is None:
-        scope[f"each_{field.name}"] = _each_scalar(field)
-        return f"{{each_{field.name}(v)}}"
-    one = scope[_message(field.message_type, owner, scope)]
-    scope[f"each_{field.name}"] = _each(field.message_type, one)
-    return f"{{each_{field.name}(v)}}"
+        scope[name] = _each_scalar(field)
+    else:
+        one = scope[_message(field.message_type, owner, scope)]
+        scope[name] = _each_message(field.message_type, one)
+    return name
 
 
-def _each_scalar(field: FieldDescriptor) -> Encode:
+def _each_scalar(field: FieldDescriptor) -> Write:
     """From a list of scalars to their JSON, joined by commas."""
     scope: dict[str, Any] = {"b64": b2a_base64, "quote": encode_basestring}
     element = _value(field, "x", scope)
-    exec(f"def one(x): return f'{element}'", scope)
-    one: Encode = scope["one"]
-    return lambda items: ",".join(map(one, items))
+    exec(f"def each(items, aside): return ','.join([f'{element}' for x in items])", scope)
+    each: Write = scope["each"]
+    return each
 
 
-def _each(descriptor: Descriptor, one: Encode) -> Encode:
-    """From a list of messages to their JSON, joined by commas."""
+def _each_message(descriptor: Descriptor, one: Write) -> Write:
+    """From a list of messages to their JSON, joined by commas.
+
+    They are copied to a list, as protobuf's own iterator costs more than the copy.
+    """
     in_columns = columns.encoder(descriptor)
-    if in_columns is None:
-        return lambda items: ",".join(map(one, items[:]))
 
-    def each(items: Any) -> str:
-        copied = items[:]  # a list: protobuf's own iterator costs more than the copy
-        if len(copied) == 1:
-            return one(copied[0])
-        if len(copied) < columns.WORTHWHILE:
-            return ",".join(map(one, copied))
-        return in_columns(copied)
+    def each(items: Any, aside: list[bytes]) -> str:
+        count = len(items)
+        if count == 1:
+            return one(items[0], aside)
+        if in_columns is None or count < columns.WORTHWHILE:
+            return ",".join([one(item, aside) for item in items[:]])
+        slices = in_columns(items)
+        aside += slices
+        return ",".join(_GAP * len(slices))
 
     return each
 
 
 def _message(descriptor: Descriptor, owner: Descriptor | None, scope: dict[str, Any]) -> str:
-    """The name under which *scope* holds the encoder of *descriptor*."""
-    name = "encode_" + descriptor.full_name.replace(".", "_")
+    """The name under which *scope* holds the writer of *descriptor*."""
+    name = "write_" + descriptor.full_name.replace(".", "_")
     if name not in scope:
         recursive = owner is not None and _reaches(descriptor, owner)
-        scope[name] = _late(descriptor) if recursive else encoder(descriptor)
+        scope[name] = _late(descriptor) if recursive else writer(descriptor)
     return name
 
 
-def _late(descriptor: Descriptor) -> Encode:
-    """An encoder that is looked up when called: its type contains itself."""
-    return lambda message: encoder(descriptor)(message)  # noqa: PLW0108 - not yet there
+def _late(descriptor: Descriptor) -> Write:
+    """A writer that is looked up when called: its type contains itself."""
+    return lambda message, aside: writer(descriptor)(message, aside)  # noqa: PLW0108 - not yet there
 
 
 def _reaches(start: Descriptor, goal: Descriptor) -> bool:

@@ -56,9 +56,15 @@ def decoder(descriptor: Descriptor) -> Callable[[bytes, int], Message]:
     fill = _plan(descriptor)
 
     def decode(body: bytes, depth: int) -> Message:
-        message = message_class()
         try:
-            fill(message, _first_object(body.decode()), depth)
+            text = body.decode()
+            if "\\u" in text:
+                raise Irregular("the releases differ in which escapes they take, and where")
+            pairs, _ = _scan(text, 0 if text[:1] == "{" else _blanks(text))
+            if type(pairs) is not tuple:
+                raise Irregular("not an object")
+            message = message_class()
+            fill(message, pairs, depth)
         except (ValueError, StopIteration, RecursionError) as error:
             raise Irregular from error
         return message
@@ -71,15 +77,6 @@ def _blanks(text: str) -> int:
     return len(text) - len(text.lstrip(" \t\r\n"))
 
 
-def _first_object(text: str) -> Pairs:
-    if "\\u" in text:
-        raise Irregular("the releases differ in which escapes they take, and where")
-    value, _ = _scan(text, 0 if text[:1] == "{" else _blanks(text))
-    if type(value) is not tuple:
-        raise Irregular("not an object")
-    return value
-
-
 @cache
 def _plan(descriptor: Descriptor) -> Fill:
     """How to fill a message of *descriptor*'s type.
@@ -88,11 +85,12 @@ def _plan(descriptor: Descriptor) -> Fill:
     oneof share one more bit.
     """
     fields: dict[str, tuple[int, Put]] = {}
+    get = fields.get
 
     def fill(message: Any, pairs: Pairs, depth: int) -> None:
         seen = 0
         for name, value in pairs:
-            field = fields.get(name)
+            field = get(name)
             if field is None:
                 continue
             bits, put = field

@@ -53,7 +53,7 @@ def _check(path: str) -> None:
     if path.endswith("/"):
         raise ValueError(f"{wrong}: end it without a slash, {path.rstrip('/')!r}")
     if "//" in path or any(character in "?#%" or character.isspace() for character in path):
-        raise ValueError(f"{wrong}: slashes alone, and no spaces, '?', '#' or '%'")
+        raise ValueError(f"{wrong}: single slashes, and no spaces, '?', '#' or '%'")
 
 
 class _Dispatcher:

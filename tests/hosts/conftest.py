@@ -16,7 +16,7 @@ from tests.hosts.serving import AppServer
 from tests.hosts.target import TIMEOUT, Target
 
 Serve = Callable[..., AppServer]
-"""``serve(app, etcd_url, server="uvicorn")``"""
+"""``serve(app, etcd_url, server="uvicorn", *args)``"""
 
 _PAIRS = [pytest.param(pair, id=f"{pair[0].name}-{pair[1]}") for pair in hosts.pairs()]
 
@@ -49,10 +49,11 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """``serve(app, etcd_url)``: an application that only one file of tests needs."""
     with ExitStack() as stack:
 
-        def started(app: str, etcd_url: str, server: str = "uvicorn") -> AppServer:
+        def started(app: str, etcd_url: str, server: str = "uvicorn", *args: str) -> AppServer:
             log_path = tmp_path_factory.mktemp("app-") / "server.log"
             env = {"ETCD_URL": etcd_url}
-            return stack.enter_context(AppServer(app, server=server, env=env, log_path=log_path))
+            running = AppServer(app, server=server, args=args, env=env, log_path=log_path)
+            return stack.enter_context(running)
 
         yield started
 
