@@ -16,6 +16,7 @@ from etcd_asgi.access import Access, decide, passthrough
 from etcd_asgi.bindings import Kind, bindings
 from etcd_asgi.endpoints import routing, websocket
 from etcd_asgi.endpoints.answers import send_error, without_reading
+from etcd_asgi.endpoints.backup import BackupBroken
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.paths import local_path, without_added_slash
@@ -140,8 +141,8 @@ class Gateway:
                 await self._call(route, scope, receive, send)
             else:
                 await self._no_call(path, scope, receive, send)
-        except HTTPException:
-            raise  # out of the host's own receive or send, and for its own middleware
+        except (HTTPException, BackupBroken):
+            raise  # out of the host's own receive or send, or an answer that must not seem whole
         except Exception:
             logger.exception("error while answering %s", path)
             with suppress(Exception):  # the answer may have begun, or the client may be gone

@@ -11,6 +11,9 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
+from google.protobuf.message import Message
+from starlette.exceptions import HTTPException
+
 from etcd_asgi.bindings import Kind
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.inputs import Input
@@ -27,7 +30,13 @@ NOTHING_ASKED = (
     "the request has no create_request to begin a watch with, and etcd would never answer it"
 )
 
-End = ClientGone | UpstreamError | None
+_PROGRESS_GRACE = 1.0
+"""Seconds that the answer to a progress request has when no watch is left and no more input can
+come. Some releases of etcd answer then, others never do."""
+
+Convert = Callable[[Message], Awaitable[bytes]]
+
+End = ClientGone | DecodeError | BodyTooLarge | HTTPException | UpstreamError | None
 """How a conversation was ended from this side; ``None``: as if etcd had ended it with OK."""
 
 
@@ -41,65 +50,85 @@ class Conversation:
         self._values = source.values()
         self._watches = Watches() if transcoder.binding.name == "Watch.Watch" else None
         self._input_over = False
+        self._started: asyncio.Future[UpstreamStream] = self.loop.create_future()
         self._call: UpstreamStream | None = None
         self._ends: list[End] = []
-        self._talker: asyncio.Task[None] | None = None
 
-    async def begin(self, metadata: Metadata, timeout: float | None) -> None:
-        """Read the first request and start the call with it.
+    async def answers(
+        self, convert: Convert, metadata: Metadata, timeout: float | None
+    ) -> AsyncGenerator[bytes]:
+        """Make the call with what the client sends; yields what *convert* makes of each answer.
+
+        Nothing of an answer is kept once it has been taken.
 
         Raises:
-            DecodeError: it is not what the RPC takes, or etcd would never answer it.
+            DecodeError: the first request is not what the RPC takes, or etcd would never answer it.
             BodyTooLarge: it is longer than the limit.
-            ClientGone: the client left before.
-            UpstreamError: the call cannot be started.
-        """
-        transcoder = self._transcoder
-        first = await self._first()
-        if transcoder.binding.kind is Kind.SERVER_STREAM:
-            request = transcoder.decode(b"") if first is None else first
-            self._call = transcoder.server_stream(request, metadata, timeout)
-            self._talker = self.loop.create_task(self._guard(self._listen))
-        else:
-            self._call = transcoder.bidi(metadata, timeout)
-            self._talker = self.loop.create_task(self._guard(lambda: self._talk(first)))
-        if self._ends:  # while the first request was awaited
-            self._call.cancel()
-
-    async def answers(self) -> AsyncGenerator[bytes]:
-        """The JSON of each message from etcd.
-
-        Raises:
             ClientGone: the client left.
-            UpstreamError: the call ended with a status other than OK.
+            UpstreamError: the call cannot be started, or ended with a status other than OK, or a
+                later request is wrong.
+            HTTPException: out of the host's own ``receive``, before the first request.
         """
-        assert self._call is not None, "begin() comes first"
+        talker = self.loop.create_task(self._guard(metadata, timeout))
         try:
-            while (answer := await self._receive(self._call)) is not None:
-                message = self._transcoder.parse(answer)
-                if self._watches is not None:
-                    self._watches.answer(message)
-                yield await self._transcoder.encode_message(message)
-                if self._is_idle():
+            call = await self._started
+            while (answer := await self._receive(call, convert)) is not None:
+                yield answer
+                del answer
+                if self._is_over():
                     return
         finally:
-            await self._close()
+            await self._close(talker)
 
     def end(self, how: End) -> None:
         """End the call from this side, at once. The first end counts."""
         self._ends.append(how)
         if self._call is not None:
             self._call.cancel()
+        elif not self._started.done() and how is not None:
+            self._started.set_exception(how)
 
-    async def _receive(self, call: UpstreamStream) -> bytes | None:
+    async def _receive(self, call: UpstreamStream, convert: Convert) -> bytes | None:
+        """The next answer, converted; ``None`` at the end."""
         try:
-            return await call.receive()
+            answer = await call.receive()
         except UpstreamError as error:
             if not self._ends:
                 raise
             if (end := self._ends[0]) is None:
                 return None
             raise end from error
+        if answer is None:
+            return None
+        message = self._transcoder.parse(answer)
+        if self._watches is not None:
+            self._watches.answer(message)
+        return await convert(message)
+
+    async def _guard(self, metadata: Metadata, timeout: float | None) -> None:
+        """Talk, and make every end of the talker an end of the conversation."""
+        try:
+            await self._talk(metadata, timeout)
+        except (ClientGone, UpstreamError) as error:
+            self.end(error)
+        except (DecodeError, BodyTooLarge, HTTPException) as error:
+            self.end(error if self._call is None else _told(error))
+        except Exception:
+            logger.exception("error in %s", self._transcoder.binding.name)
+            self.end(UpstreamError(Code.INTERNAL, "internal error"))
+
+    async def _talk(self, metadata: Metadata, timeout: float | None) -> None:
+        transcoder = self._transcoder
+        first = await self._first()
+        if transcoder.binding.kind is Kind.SERVER_STREAM:
+            request = transcoder.decode(b"") if first is None else first
+            self._start(transcoder.server_stream(request, metadata, timeout))
+        else:
+            call = transcoder.bidi(metadata, timeout)
+            self._start(call)
+            await self._send_all(call, first)
+        await self._source.left()
+        raise ClientGone
 
     async def _first(self) -> bytes | None:
         """The first request that etcd would answer, serialized; ``None`` if the input is empty."""
@@ -114,51 +143,54 @@ class Conversation:
             raise DecodeError(NOTHING_ASKED)
         return None
 
-    async def _guard(self, talk: Callable[[], Awaitable[None]]) -> None:
-        """Make every end of the talker an end of the conversation."""
-        try:
-            await talk()
-        except ClientGone as gone:
-            self.end(gone)
-        except DecodeError as error:
-            self.end(UpstreamError(Code.INVALID_ARGUMENT, str(error)))
-        except BodyTooLarge as error:
-            self.end(UpstreamError(Code.RESOURCE_EXHAUSTED, str(error)))
-        except Exception:
-            logger.exception("error in %s", self._transcoder.binding.name)
-            self.end(UpstreamError(Code.INTERNAL, "internal error"))
+    def _start(self, call: UpstreamStream) -> None:
+        self._call = call
+        if self._started.done():  # the conversation was ended meanwhile
+            call.cancel()
+        else:
+            self._started.set_result(call)
 
-    async def _talk(self, first: bytes | None) -> None:
-        assert self._call is not None
+    async def _send_all(self, call: UpstreamStream, first: bytes | None) -> None:
+        """Send the first request, and those that follow up to the end of the input."""
         if first is not None:
-            await self._call.send(first)
+            await call.send(first)
         async for value in self._values:
             message = self._transcoder.decode_message(value)
             if self._watches is not None:
                 if is_empty(message):
                     continue
                 self._watches.request(message)
-            if not await self._call.send(message.SerializeToString()):
-                break
+            if not await call.send(message.SerializeToString()):
+                return
         self._input_over = True
-        if self._is_idle():
+        if self._is_over():
             self.end(None)
-            return
-        await self._call.half_close()
-        await self._listen()
+        await call.half_close()
 
-    async def _listen(self) -> None:
-        await self._source.left()
-        raise ClientGone
-
-    def _is_idle(self) -> bool:
+    def _is_over(self) -> bool:
         """Whether nothing can come any more, though etcd would leave the call open."""
-        return self._watches is not None and self._input_over and self._watches.none_left
+        watches = self._watches
+        if watches is None or not self._input_over or not watches.none_left:
+            return False
+        if watches.progress_asked:
+            self.loop.call_later(_PROGRESS_GRACE, self.end, None)
+            return False
+        return True
 
-    async def _close(self) -> None:
+    async def _close(self, talker: asyncio.Task[None]) -> None:
         if self._call is not None:
             self._call.cancel()
-        if self._talker is not None:
-            self._talker.cancel()
-            await asyncio.wait({self._talker})
+        talker.cancel()
+        await asyncio.wait({talker})
         await self._values.aclose()
+        if self._started.done() and not self._started.cancelled():
+            self._started.exception()  # seen, even if nobody waits for it any more
+
+
+def _told(error: DecodeError | BodyTooLarge | HTTPException) -> UpstreamError:
+    """What ends a call that has begun, for a fault in its input."""
+    if isinstance(error, DecodeError):
+        return UpstreamError(Code.INVALID_ARGUMENT, str(error))
+    if isinstance(error, BodyTooLarge):
+        return UpstreamError(Code.RESOURCE_EXHAUSTED, str(error))
+    return UpstreamError(Code.UNKNOWN, error.detail)

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+_ALL_WATCHES = -1
+"""The ``watch_id`` of the answer to a progress request.
+
+Source: etcd client/v3/watch.go, InvalidWatchID.
+"""
+
 
 class Watches:
     """Knows when no watch is left.
@@ -14,12 +20,16 @@ class Watches:
 
     def __init__(self) -> None:
         self._asked = 0
+        self._progress_asked = 0
         self._open: set[int] = set()
 
     def request(self, message: Any) -> None:
         """A request on its way to etcd."""
-        if _which(message) == "create_request":
+        which = _which(message)
+        if which == "create_request":
             self._asked += 1
+        elif which == "progress_request":
+            self._progress_asked += 1
 
     def answer(self, message: Any) -> None:
         """An answer on its way to the client."""
@@ -29,11 +39,18 @@ class Watches:
                 self._open.add(message.watch_id)
         elif message.canceled:
             self._open.discard(message.watch_id)
+        elif message.watch_id == _ALL_WATCHES:
+            self._progress_asked -= 1
 
     @property
     def none_left(self) -> bool:
         """Whether all watches that were asked for have come and gone."""
         return self._asked <= 0 and not self._open
+
+    @property
+    def progress_asked(self) -> bool:
+        """Whether a progress request has not been answered. Not every one is."""
+        return self._progress_asked > 0
 
 
 def asks_for_something(message: Any) -> bool:

@@ -83,11 +83,14 @@ class WebSocketEndpoint:
         source = SocketInput(receive, self._limits.max_body_bytes)
         conversation = Conversation(transcoder, source)
         with self._streams.entered(conversation):
-            await conversation.begin(headers.metadata, headers.timeout)
-            async with aclosing(conversation.answers()) as answers:
+            answers = conversation.answers(
+                transcoder.encode_message, headers.metadata, headers.timeout
+            )
+            async with aclosing(answers):
                 async for answer in answers:
                     socket.begun = True
                     await socket.text(b'{"result":%b}' % answer)
+                    del answer  # a watch may be idle for long
 
 
 class Socket:

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import grpc.aio
 
@@ -16,7 +15,7 @@ from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
-from etcd_asgi.upstream.channels import DEADLINE, Channels, Pairs
+from etcd_asgi.upstream.channels import DEADLINE, Channels, as_pairs
 from etcd_asgi.upstream.stream import GrpcStream
 from etcd_asgi.upstream.targets import Target
 from etcd_asgi.upstream.tls import TLS
@@ -55,8 +54,7 @@ class GrpcUpstream:
         self._limits = limits
         self._tls = tls
         self._pid = os.getpid()
-        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Connections]
-        self._by_loop = WeakKeyDictionary()
+        self._by_loop: dict[asyncio.AbstractEventLoop, _Connections] = {}
 
     async def unary(
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
@@ -67,7 +65,7 @@ class GrpcUpstream:
         used, call = channels.current, channels.unary(rpc)
         over = None if timeout is None else time.monotonic() + timeout - _DEADLINE_MARGIN
         try:
-            answer: bytes = await call(request, timeout=timeout, metadata=Pairs(metadata))
+            answer: bytes = await call(request, timeout=timeout, metadata=as_pairs(metadata))
         except grpc.aio.AioRpcError as error:
             ours = channels.translate(error, used)
             if over is not None and time.monotonic() >= over and ours.code in _ENDED_BY_DEADLINE:
@@ -82,7 +80,7 @@ class GrpcUpstream:
         _refuse_if_over(timeout)
         channels = self._connections().streams
         used = channels.current
-        call = channels.server_stream(rpc)(request, timeout=timeout, metadata=Pairs(metadata))
+        call = channels.server_stream(rpc)(request, timeout=timeout, metadata=as_pairs(metadata))
         return GrpcStream(call, lambda error: channels.translate(error, used))
 
     def bidi(self, rpc: str, metadata: Metadata, timeout: float | None) -> GrpcStream:
@@ -90,7 +88,7 @@ class GrpcUpstream:
         _refuse_if_over(timeout)
         channels = self._connections().streams
         used = channels.current
-        call = channels.bidi(rpc)(timeout=timeout, metadata=Pairs(metadata))
+        call = channels.bidi(rpc)(timeout=timeout, metadata=as_pairs(metadata))
         return GrpcStream(call, lambda error: channels.translate(error, used))
 
     async def aclose(self) -> None:
@@ -104,10 +102,14 @@ class GrpcUpstream:
         if self._pid != os.getpid():
             self._refuse_inherited()
         loop = asyncio.get_running_loop()
-        connections = self._by_loop.get(loop)
-        if connections is None:
-            unary, streams = (Channels(self._targets, self._limits, self._tls) for _ in range(2))
-            connections = self._by_loop[loop] = _Connections(unary, streams)
+        return self._by_loop.get(loop) or self._connect(loop)
+
+    def _connect(self, loop: asyncio.AbstractEventLoop) -> _Connections:
+        for one in list(self._by_loop):
+            if one.is_closed():  # and nobody closed the gateway on it
+                self._by_loop.pop(one, None)
+        unary, streams = (Channels(self._targets, self._limits, self._tls) for _ in range(2))
+        connections = self._by_loop[loop] = _Connections(unary, streams)
         return connections
 
     def _refuse_inherited(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import grpc
@@ -83,17 +84,16 @@ class Channels:
             await channel.close(self._close_timeout)
 
 
-class Pairs(grpc.aio.Metadata):
-    """Metadata that gRPC reads as it is, without making a dict of lists of it first."""
+class Pairs(tuple[tuple[str, str | bytes], ...], grpc.aio.Metadata):  # type: ignore[misc]  # tuple's methods
+    """Metadata that gRPC goes through as it is: to be made by :func:`as_pairs`.
 
-    def __init__(self, pairs: Metadata) -> None:
-        self._pairs = pairs
+    Of any other sequence gRPC first makes a ``Metadata``, a dict of lists, which costs a small call
+    more than its JSON does. This is one by its type, and a tuple by what it does.
+    """
 
-    def __len__(self) -> int:
-        return len(self._pairs)
 
-    def __iter__(self) -> Iterator[tuple[str, str | bytes]]:
-        return iter(self._pairs)
+as_pairs: Callable[[Metadata], Pairs] = partial(tuple.__new__, Pairs)
+"""Past the initializer of ``Metadata``, which would fill the dict."""
 
 
 def _open(target: Target, limits: Limits, tls: TLS | None) -> grpc.aio.Channel:
@@ -110,12 +110,16 @@ def _options(limits: Limits) -> list[tuple[str, int | str]]:
     """Channel arguments.
 
     Retries are off: the gateway promises one call for one request, and the machinery costs a tenth
-    of a small call. Messages of any size are received, as etcd client/v3/options.go does, and
-    sent: bodies have a limit of their own, and what is too large for etcd it says itself.
+    of a small call. So are all options that nobody asked for. Deadlines are asked for, as older
+    releases take them for such an option. Messages of any size are received, as etcd
+    client/v3/options.go does, and sent: bodies have a limit of their own, and what is too large
+    for etcd it says itself.
     """
     reconnect = int(limits.max_reconnect_delay * 1000)
     return [
         ("grpc.enable_retries", 0),
+        ("grpc.minimal_stack", 1),
+        ("grpc.enable_deadline_checking", 1),
         ("grpc.lb_policy_name", "round_robin"),
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_receive_message_length", -1),
