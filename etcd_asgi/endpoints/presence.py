@@ -18,6 +18,9 @@ _GRACE = 0.02
 """Seconds after which a call counts as waiting. Most are over long before, and pay only for a
 timer instead of a task that listens for the client."""
 
+_LISTENING = 10.0
+"""Seconds for which the server may take to tell the listener that the request is over."""
+
 
 async def while_present(receive: Receive, call: Coroutine[object, object, T]) -> T:
     """Await *call*, and cancel it when the client leaves.
@@ -46,6 +49,7 @@ class _Watch:
         assert task is not None, "an ASGI application runs in a task"
         self.task = task
         self.left = False
+        self._over = False
         self._receive = receive
         self._listener: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -60,10 +64,14 @@ class _Watch:
                 pass
         except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
             return
-        self.left = True
-        self.task.cancel()
+        if not self._over:
+            self.left = True
+            self.task.cancel()
 
     def stop(self) -> None:
+        self._over = True
         self._timer.cancel()
         if self._listener is not None:
-            self._listener.cancel()
+            # granian closes the connection of a request whose receive() was cancelled. All servers
+            # end it when the answer is out; should one not, there is an end to it all the same.
+            self._loop.call_later(_LISTENING, self._listener.cancel)

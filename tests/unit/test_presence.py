@@ -1,0 +1,87 @@
+"""A client that leaves while its call is under way."""
+
+import asyncio
+
+import anyio
+import pytest
+from starlette.types import Message
+
+from etcd_asgi.endpoints.bodies import ClientGone
+from etcd_asgi.endpoints.presence import while_present
+
+
+class Client:
+    """A server's ``receive``: it waits until the client leaves."""
+
+    def __init__(self) -> None:
+        self.leaves = asyncio.Event()
+        self.listened = asyncio.Event()
+        self.cancelled = False
+
+    async def receive(self) -> Message:
+        self.listened.set()
+        try:
+            await self.leaves.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return {"type": "http.disconnect"}
+
+
+async def test_a_call_is_cancelled_when_its_client_leaves() -> None:
+    client, cancelled = Client(), asyncio.Event()
+
+    async def call() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cancelled.set()
+
+    async def leave() -> None:
+        await client.listened.wait()
+        client.leaves.set()
+
+    with anyio.fail_after(10):
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(leave())
+            with pytest.raises(ClientGone):
+                await while_present(client.receive, call())
+    assert cancelled.is_set()
+
+
+async def test_a_quick_call_never_listens() -> None:
+    client = Client()
+
+    async def call() -> str:
+        return "done"
+
+    assert await while_present(client.receive, call()) == "done"
+    assert not client.listened.is_set()
+
+
+async def test_the_server_ends_the_listening_not_we() -> None:
+    """granian closes the connection of a request whose receive() is cancelled."""
+    client = Client()
+
+    async def call() -> str:
+        await client.listened.wait()
+        return "done"
+
+    with anyio.fail_after(10):
+        assert await while_present(client.receive, call()) == "done"
+        await anyio.wait_all_tasks_blocked()
+        assert not client.cancelled
+        client.leaves.set()
+        await anyio.wait_all_tasks_blocked()
+
+
+async def test_a_cancellation_of_the_hosts_own_is_passed_on() -> None:
+    client = Client()
+    task = asyncio.create_task(while_present(client.receive, anyio.sleep_forever()))
+    with anyio.fail_after(10):
+        await client.listened.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    client.leaves.set()
+    await anyio.wait_all_tasks_blocked()
