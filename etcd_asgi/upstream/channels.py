@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -27,6 +28,9 @@ DEADLINE = "context deadline exceeded"
 
 _OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: "context canceled"}
 
+_WARNING_PAUSE = 1.0
+"""Least seconds between two lines in the log that say the same."""
+
 Call = Callable[..., Any]
 
 
@@ -40,6 +44,7 @@ class Channels:
         """Index of the channel in use."""
 
         self._calls: dict[str, Call] = {}
+        self._warned = float("-inf")
 
     def unary(self, rpc: str) -> Call:
         """What makes calls of *rpc* on the channel in use."""
@@ -65,12 +70,19 @@ class Channels:
         if message.startswith("etcdserver:"):
             return UpstreamError(code, message)
         if code == Code.UNAVAILABLE:
-            logger.warning("etcd is not reachable: %s", message)
+            self._warn(message)
             self._change_over(used)
             return UpstreamError(code, UNREACHABLE, local=True)
         if code in _OVER:
             return UpstreamError(code, _OVER[code], local=True)
         return UpstreamError(code, message)
+
+    def _warn(self, reason: str) -> None:
+        """Log why etcd is not reachable; not for each of the calls that find out together."""
+        now = time.monotonic()
+        if now - self._warned >= _WARNING_PAUSE:
+            self._warned = now
+            logger.warning("etcd is not reachable: %s", reason)
 
     def _change_over(self, used: int) -> None:
         """Go on with the next channel, unless another call has seen to it already."""
