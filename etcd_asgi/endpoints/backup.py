@@ -10,12 +10,14 @@ snapshot/v3_snapshot.go, copyAndVerifyDB.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
 from starlette.types import Scope, Send
 
 from etcd_asgi.endpoints.answers import CANCELLED, send_error
+from etcd_asgi.endpoints.bodies import ClientGone
 from etcd_asgi.endpoints.lines import Flow
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.flavours import Flavour
@@ -50,14 +52,9 @@ def wants_file(transcoder: Transcoder, scope: Scope) -> bool:
 
 
 class Backup:
-    """The answer with the file. The digest goes out last, once it is known to be right.
-
-    Raises:
-        ClientGone: from every method, when the server says that nobody is there to read.
-    """
+    """The answer with the file. The digest goes out last, once it is known to be right."""
 
     def __init__(self, send: Send, flavour: Flavour) -> None:
-        self._send = send
         self._flow = Flow(send)
         self._flavour = flavour
         self._digest = sha256()
@@ -70,7 +67,11 @@ class Backup:
         return blob
 
     async def add(self, blob: bytes) -> None:
-        """Send what has come, except its end."""
+        """Send what has come, except its end.
+
+        Raises:
+            ClientGone: the server says that nobody is there to read it.
+        """
         data = self._held + blob
         piece, self._held = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
         if not piece:
@@ -89,7 +90,8 @@ class Backup:
         if not self._flow.begun or self._held != self._digest.digest():
             await self.fail(UpstreamError(Code.DATA_LOSS, DAMAGED, local=True))
             return
-        await self._flow.end(self._held)
+        with suppress(ClientGone):
+            await self._flow.end(self._held)
 
     async def fail(self, error: UpstreamError) -> None:
         """Answer with an error, while nothing of the file has gone out.
@@ -97,11 +99,11 @@ class Backup:
         Raises:
             BackupBroken: something has.
         """
-        if not self._flow.begun:
-            await send_error(self._send, self._flavour, error.code, error.message)
-            return
-        logger.error("a backup was broken off: %s", error.message)
-        raise BackupBroken(error.message)
+        if self._flow.begun:
+            logger.error("a backup was broken off: %s", error.message)
+            raise BackupBroken(error.message)
+        with suppress(ClientGone):
+            await send_error(self._flow.emit, self._flavour, error.code, error.message)
 
     async def abandon(self) -> None:
         """End for a client that left. Some middleware waits for a head, whoever reads it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Protocol
 
 from google.protobuf.message import Message
 from starlette.exceptions import HTTPException
@@ -34,32 +34,54 @@ _PROGRESS_GRACE = 1.0
 """Seconds that the answer to a progress request has when no watch is left and no more input can
 come. Some releases of etcd answer then, others never do."""
 
-Convert = Callable[[Message], Awaitable[bytes]]
-
 End = ClientGone | DecodeError | BodyTooLarge | HTTPException | UpstreamError | None
 """How a conversation was ended from this side; ``None``: as if etcd had ended it with OK."""
 
 
+class Output(Protocol):
+    """The answer to the client, in some wire form."""
+
+    async def convert(self, message: Message) -> bytes:
+        """What an answer of etcd's becomes."""
+        ...
+
+    async def add(self, piece: bytes) -> None:
+        """Send a converted answer.
+
+        Raises:
+            ClientGone: the server says that nobody is there to read it.
+        """
+        ...
+
+
 class Conversation:
-    """One streaming call under way."""
+    """One streaming call under way. There may be thousands: each keeps as little as it can."""
+
+    __slots__ = (
+        "_call",
+        "_ends",
+        "_input_over",
+        "_source",
+        "_started",
+        "_transcoder",
+        "_watches",
+        "loop",
+    )
 
     def __init__(self, transcoder: Transcoder, source: Input) -> None:
         self.loop = asyncio.get_running_loop()
         self._transcoder = transcoder
         self._source = source
-        self._values = source.values()
         self._watches = Watches() if transcoder.binding.name == "Watch.Watch" else None
         self._input_over = False
         self._started: asyncio.Future[UpstreamStream] = self.loop.create_future()
         self._call: UpstreamStream | None = None
         self._ends: list[End] = []
 
-    async def answers(
-        self, convert: Convert, metadata: Metadata, timeout: float | None
-    ) -> AsyncGenerator[bytes]:
-        """Make the call with what the client sends; yields what *convert* makes of each answer.
+    async def carry(self, output: Output, metadata: Metadata, timeout: float | None) -> None:
+        """Make the call with what the client sends, and send etcd's answers to *output*.
 
-        Nothing of an answer is kept once it has been taken.
+        Returns when etcd has ended the call with OK, or nothing can come any more.
 
         Raises:
             DecodeError: the first request is not what the RPC takes, or etcd would never answer it.
@@ -72,9 +94,9 @@ class Conversation:
         talker = self.loop.create_task(self._guard(metadata, timeout))
         try:
             call = await self._started
-            while (answer := await self._receive(call, convert)) is not None:
-                yield answer
-                del answer
+            while (answer := await self._receive(call, output)) is not None:
+                await output.add(answer)
+                del answer  # the next may be long in coming
                 if self._is_over():
                     return
         finally:
@@ -88,7 +110,7 @@ class Conversation:
         elif not self._started.done() and how is not None:
             self._started.set_exception(how)
 
-    async def _receive(self, call: UpstreamStream, convert: Convert) -> bytes | None:
+    async def _receive(self, call: UpstreamStream, output: Output) -> bytes | None:
         """The next answer, converted; ``None`` at the end."""
         try:
             answer = await call.receive()
@@ -103,12 +125,14 @@ class Conversation:
         message = self._transcoder.parse(answer)
         if self._watches is not None:
             self._watches.answer(message)
-        return await convert(message)
+        return await output.convert(message)
 
     async def _guard(self, metadata: Metadata, timeout: float | None) -> None:
-        """Talk, and make every end of the talker an end of the conversation."""
+        """Talk, then listen, and make every end of either an end of the conversation."""
         try:
             await self._talk(metadata, timeout)
+            await self._source.left()
+            self.end(ClientGone())
         except (ClientGone, UpstreamError) as error:
             self.end(error)
         except (DecodeError, BodyTooLarge, HTTPException) as error:
@@ -118,21 +142,24 @@ class Conversation:
             self.end(UpstreamError(Code.INTERNAL, "internal error"))
 
     async def _talk(self, metadata: Metadata, timeout: float | None) -> None:
-        transcoder = self._transcoder
+        """Start the call, and send requests up to the end of the input."""
         first = await self._first()
+        transcoder = self._transcoder
         if transcoder.binding.kind is Kind.SERVER_STREAM:
             request = transcoder.decode(b"") if first is None else first
             self._start(transcoder.server_stream(request, metadata, timeout))
+        elif first is not None and self._source.is_over():
+            self._input_over = True
+            # On the wire the same as a request and a half-close, for less memory.
+            self._start(transcoder.server_stream(first, metadata, timeout))
         else:
             call = transcoder.bidi(metadata, timeout)
             self._start(call)
             await self._send_all(call, first)
-        await self._source.left()
-        raise ClientGone
 
     async def _first(self) -> bytes | None:
         """The first request that etcd would answer, serialized; ``None`` if the input is empty."""
-        async for value in self._values:
+        while (value := await self._source.next()) is not None:
             message = self._transcoder.decode_message(value)
             if self._watches is None:
                 return message.SerializeToString()
@@ -154,7 +181,7 @@ class Conversation:
         """Send the first request, and those that follow up to the end of the input."""
         if first is not None:
             await call.send(first)
-        async for value in self._values:
+        while (value := await self._source.next()) is not None:
             message = self._transcoder.decode_message(value)
             if self._watches is not None:
                 if is_empty(message):
@@ -182,7 +209,6 @@ class Conversation:
             self._call.cancel()
         talker.cancel()
         await asyncio.wait({talker})
-        await self._values.aclose()
         if self._started.done() and not self._started.cancelled():
             self._started.exception()  # seen, even if nobody waits for it any more
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from starlette.types import Receive
@@ -15,8 +14,8 @@ from etcd_asgi.framing import Splitter
 class Input(Protocol):
     """The client's side of a streaming call."""
 
-    def values(self) -> AsyncGenerator[bytes]:
-        """JSON values as they come, up to the end of the input.
+    async def next(self) -> bytes | None:
+        """The next JSON value; ``None`` at the end of the input.
 
         Raises:
             DecodeError: a value has begun that no JSON begins with.
@@ -25,30 +24,45 @@ class Input(Protocol):
         """
         ...
 
+    def is_over(self) -> bool:
+        """Whether it is known already that :meth:`next` would be the end."""
+        ...
+
     async def left(self) -> None:
-        """Wait for the client to leave, once :meth:`values` has ended."""
+        """Wait for the client to leave, once the input has ended."""
         ...
 
 
 class HttpInput:
     """A request body, read while the answer flows."""
 
+    __slots__ = ("_more", "_receive", "_values")
+
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
-        self._limit = limit
+        self._more = True
+        self._values: _Values | None = _Values(limit)
+        """``None`` once the body has been read: a watch may go on for long."""
 
-    async def values(self) -> AsyncGenerator[bytes]:
+    async def next(self) -> bytes | None:
         """See :class:`Input`. Values may be cut anywhere by the pieces of the body."""
-        splitter, more = Splitter(), True
-        while more:
+        if self._values is None:
+            return None
+        while (value := self._values.take()) is None and self._more:
             event = await self._receive()
             if event["type"] == "http.disconnect":
                 raise ClientGone
-            more = event.get("more_body", False)
-            for value in _split(splitter, event.get("body", b""), self._limit):
-                yield value
-        if left := splitter.close():
-            yield left
+            self._more = event.get("more_body", False)
+            self._values.add(event.get("body", b""))
+        if value is None:
+            value, self._values = self._values.rest(), None
+        elif not self._more and self._values.is_empty():
+            self._values = None
+        return value
+
+    def is_over(self) -> bool:
+        """See :class:`Input`."""
+        return self._values is None
 
     async def left(self) -> None:
         """See :class:`Input`."""
@@ -63,21 +77,26 @@ class SocketInput:
     two values. grpc-websocket-proxy wsproxy/websocket_proxy.go does so.
     """
 
+    __slots__ = ("_receive", "_values")
+
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
-        self._limit = limit
+        self._values = _Values(limit)
 
-    async def values(self) -> AsyncGenerator[bytes]:
+    async def next(self) -> bytes:
         """See :class:`Input`. Values may span messages, and messages may hold several."""
-        splitter = Splitter()
-        while True:
+        while (value := self._values.take()) is None:
             event = await self._receive()
             if event["type"] != "websocket.receive":
                 raise ClientGone
             text = event.get("text")
             piece = event.get("bytes") or b"" if text is None else text.encode("utf-8", "replace")
-            for value in _split(splitter, piece + b"\n", self._limit):
-                yield value
+            self._values.add(piece + b"\n")
+        return value
+
+    def is_over(self) -> bool:
+        """See :class:`Input`."""
+        return False
 
     async def left(self) -> None:
         """See :class:`Input`."""
@@ -85,13 +104,39 @@ class SocketInput:
             pass
 
 
-def _split(splitter: Splitter, piece: bytes, limit: int) -> list[bytes]:
-    values = splitter.feed(piece)
-    if splitter.pending_bytes > limit or any(len(value) > limit for value in values):
-        raise BodyTooLarge(limit)
-    if not values and 0 < splitter.pending_bytes <= _PROBED_BYTES:
-        check_begun(splitter.pending)
-    return values
+class _Values:
+    """The values in what has come, each up to a limit."""
+
+    __slots__ = ("_limit", "_splitter", "_whole")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._splitter = Splitter()
+        self._whole: list[bytes] = []
+        """In reverse: the next is the last."""
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece of the input, once all values before it have been taken."""
+        splitter, limit = self._splitter, self._limit
+        values = splitter.feed(piece)
+        if splitter.pending_bytes > limit or any(len(value) > limit for value in values):
+            raise BodyTooLarge(limit)
+        if not values and 0 < splitter.pending_bytes <= _PROBED_BYTES:
+            check_begun(splitter.pending)
+        values.reverse()
+        self._whole = values
+
+    def take(self) -> bytes | None:
+        """The next whole value, if there is one."""
+        return self._whole.pop() if self._whole else None
+
+    def rest(self) -> bytes | None:
+        """What is left at the end of the input, if anything."""
+        return self._splitter.close() or None
+
+    def is_empty(self) -> bool:
+        """Whether nothing has come that has not been taken."""
+        return not self._whole and not self._splitter.close()
 
 
 _PROBED_BYTES = 4096

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from google.protobuf.message import Message
 from starlette.types import Message as Event
 from starlette.types import Send
@@ -29,6 +31,8 @@ class Flow:
         ClientGone: from every method, when the server says that nobody is there to read.
     """
 
+    __slots__ = ("_send", "begun")
+
     def __init__(self, send: Send) -> None:
         self._send = send
         self.begun = False
@@ -38,17 +42,18 @@ class Flow:
         """Send the head."""
         self.begun = True
         start = {"type": "http.response.start", "status": status}
-        await self._emit({**start, "headers": [*headers, *_UNTOUCHED]})
+        await self.emit({**start, "headers": [*headers, *_UNTOUCHED]})
 
     async def add(self, piece: bytes) -> None:
         """Send a piece, as one event."""
-        await self._emit({"type": "http.response.body", "body": piece, "more_body": True})
+        await self.emit({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def end(self, piece: bytes = b"") -> None:
         """Send the last piece."""
-        await self._emit({"type": "http.response.body", "body": piece, "more_body": False})
+        await self.emit({"type": "http.response.body", "body": piece, "more_body": False})
 
-    async def _emit(self, event: Event) -> None:
+    async def emit(self, event: Event) -> None:
+        """Send any event."""
         try:
             await self._send(event)
         except OSError:
@@ -59,13 +64,11 @@ class Lines:
     """The answer to one request, line by line. Each line is one event, whole and with its end.
 
     Source: grpc-gateway runtime/handler.go, ForwardResponseStream.
-
-    Raises:
-        ClientGone: from every method, when the server says that nobody is there to read.
     """
 
+    __slots__ = ("_flow", "_transcoder")
+
     def __init__(self, send: Send, transcoder: Transcoder) -> None:
-        self._send = send
         self._flow = Flow(send)
         self._transcoder = transcoder
 
@@ -74,27 +77,33 @@ class Lines:
         return b'{"result":%b}\n' % await self._transcoder.encode_message(message)
 
     async def add(self, line: bytes) -> None:
-        """Send a line. The head goes out before the first."""
+        """Send a line. The head goes out before the first.
+
+        Raises:
+            ClientGone: the server says that nobody is there to read it.
+        """
         if not self._flow.begun:
             await self._flow.begin(200, (_TYPE, _METADATA))
         await self._flow.add(line)
 
     async def end(self) -> None:
         """End the answer as etcd ended the call, with OK."""
-        if not self._flow.begun:
-            with_type = self._transcoder.flavour.empty_stream_type
-            await self._flow.begin(200, (_TYPE,) if with_type else ())
-        await self._flow.end()
+        with suppress(ClientGone):
+            if not self._flow.begun:
+                with_type = self._transcoder.flavour.empty_stream_type
+                await self._flow.begin(200, (_TYPE,) if with_type else ())
+            await self._flow.end()
 
     async def fail(self, error: UpstreamError) -> None:
         """End the answer with an error: its own HTTP status if nothing was sent, else a line."""
-        flavour = self._transcoder.flavour
-        if not self._flow.begun and error.local:
-            await send_error(self._send, flavour, error.code, error.message)
-            return
-        if not self._flow.begun:
-            await self._flow.begin(flavour.http_status(error.code), (_TYPE,))
-        await self._flow.end(flavour.stream_error(error.code, error.message))
+        flow, flavour = self._flow, self._transcoder.flavour
+        with suppress(ClientGone):
+            if not flow.begun and error.local:
+                await send_error(flow.emit, flavour, error.code, error.message)
+                return
+            if not flow.begun:
+                await flow.begin(flavour.http_status(error.code), (_TYPE,))
+            await flow.end(flavour.stream_error(error.code, error.message))
 
     async def abandon(self) -> None:
         """End for a client that left. Some middleware waits for an answer, whoever reads it."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from etcd_asgi.endpoints.conversation import Conversation
 from etcd_asgi.errors import UpstreamError
@@ -23,8 +21,7 @@ class OpenStreams:
     def __len__(self) -> int:
         return len(self._open)
 
-    @contextmanager
-    def entered(self, conversation: Conversation) -> Iterator[None]:
+    def entered(self, conversation: Conversation) -> Place:
         """Count *conversation* in, for as long as the context lasts.
 
         Raises:
@@ -34,10 +31,7 @@ class OpenStreams:
             text = f"too many open streams: this gateway takes {self._limit}"
             raise UpstreamError(Code.RESOURCE_EXHAUSTED, text, local=True)
         self._open.add(conversation)
-        try:
-            yield
-        finally:
-            self._open.discard(conversation)
+        return Place(self._open, conversation)
 
     def end_all(self) -> None:
         """End those of the running event loop."""
@@ -45,3 +39,19 @@ class OpenStreams:
         for conversation in list(self._open):
             if conversation.loop is loop:
                 conversation.end(UpstreamError(Code.UNAVAILABLE, CLOSING))
+
+
+class Place:
+    """The place of a conversation among the open ones, as a context manager."""
+
+    __slots__ = ("_conversation", "_open")
+
+    def __init__(self, among: set[Conversation], conversation: Conversation) -> None:
+        self._open = among
+        self._conversation = conversation
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._open.discard(self._conversation)

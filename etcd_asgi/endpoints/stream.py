@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing, suppress
-
 from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints.answers import send_error, without_reading
@@ -43,30 +41,20 @@ class StreamEndpoint:
             BackupBroken: a file could not be completed; for the server, see there.
         """
         as_file = wants_file(transcoder, scope)
-        answer = Backup(send, transcoder.flavour) if as_file else Lines(send, transcoder)
-        conversation = Conversation(transcoder, HttpInput(receive, self._limits.max_body_bytes))
+        output = Backup(send, transcoder.flavour) if as_file else Lines(send, transcoder)
+        source = HttpInput(receive, self._limits.max_body_bytes)
         try:
-            await self._converse(conversation, headers, answer)
+            conversation = Conversation(transcoder, source)
+            with self._streams.entered(conversation):
+                await conversation.carry(output, headers.metadata, headers.timeout)
+            await output.end()
+        except UpstreamError as error:
+            await output.fail(error)
         except ClientGone:
-            with suppress(ClientGone, OSError):
-                await answer.abandon()
+            await output.abandon()
         except DecodeError as error:
             early, flavour = without_reading(scope, send), transcoder.flavour
             await send_error(early, flavour, Code.INVALID_ARGUMENT, str(error))
         except BodyTooLarge as error:
             early, flavour = without_reading(scope, send), transcoder.flavour
             await send_error(early, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)
-
-    async def _converse(
-        self, conversation: Conversation, headers: RequestHeaders, answer: Lines | Backup
-    ) -> None:
-        try:
-            with self._streams.entered(conversation):
-                pieces = conversation.answers(answer.convert, headers.metadata, headers.timeout)
-                async with aclosing(pieces):
-                    async for piece in pieces:
-                        await answer.add(piece)
-                        del piece  # a watch may be idle for long
-            await answer.end()
-        except UpstreamError as error:
-            await answer.fail(error)

@@ -18,6 +18,8 @@ class Watches:
     when nothing can come any more.
     """
 
+    __slots__ = ("_asked", "_open", "_progress_asked")
+
     def __init__(self) -> None:
         self._asked = 0
         self._progress_asked = 0

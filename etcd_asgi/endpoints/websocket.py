@@ -6,8 +6,9 @@ gateway in it. It loses the reason why a call ends; here a close code and a reas
 
 from __future__ import annotations
 
-from contextlib import aclosing, suppress
+from contextlib import suppress
 
+from google.protobuf.message import Message
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
@@ -71,30 +72,23 @@ class WebSocketEndpoint:
     async def _unary(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
     ) -> None:
-        source = SocketInput(receive, self._limits.max_body_bytes)
-        async with aclosing(source.values()) as values:
-            value = await anext(values)
+        value = await SocketInput(receive, self._limits.max_body_bytes).next()
         call = transcoder.unary(value, headers.metadata, headers.timeout)
         await socket.text(await while_present(receive, call))
 
     async def _stream(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
     ) -> None:
-        source = SocketInput(receive, self._limits.max_body_bytes)
-        conversation = Conversation(transcoder, source)
+        conversation = Conversation(transcoder, SocketInput(receive, self._limits.max_body_bytes))
         with self._streams.entered(conversation):
-            answers = conversation.answers(
-                transcoder.encode_message, headers.metadata, headers.timeout
-            )
-            async with aclosing(answers):
-                async for answer in answers:
-                    socket.begun = True
-                    await socket.text(b'{"result":%b}' % answer)
-                    del answer  # a watch may be idle for long
+            output = Texts(socket, transcoder)
+            await conversation.carry(output, headers.metadata, headers.timeout)
 
 
 class Socket:
     """The sending side of an accepted WebSocket."""
+
+    __slots__ = ("_flavour", "_is_stream", "_send", "begun")
 
     def __init__(self, send: Send, flavour: Flavour, *, is_stream: bool) -> None:
         self._send = send
@@ -129,6 +123,25 @@ class Socket:
         fitting = reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
         with suppress(OSError):
             await self._send({"type": "websocket.close", "code": code, "reason": fitting})
+
+
+class Texts:
+    """The answers of a stream, each a text message."""
+
+    __slots__ = ("_socket", "_transcoder")
+
+    def __init__(self, socket: Socket, transcoder: Transcoder) -> None:
+        self._socket = socket
+        self._transcoder = transcoder
+
+    async def convert(self, message: Message) -> bytes:
+        """The text of a message."""
+        return b'{"result":%b}' % await self._transcoder.encode_message(message)
+
+    async def add(self, text: bytes) -> None:
+        """Send a text: see :meth:`Socket.text`."""
+        self._socket.begun = True
+        await self._socket.text(text)
 
 
 async def accept(scope: Scope, receive: Receive, send: Send) -> None:
