@@ -30,7 +30,7 @@ class NotedStream(stream.GrpcStream):
 
 
 calls: WeakSet[grpc.aio.Call] = WeakSet()
-channel.GrpcStream = NotedStream  # type: ignore[misc, attr-defined]
+channel.GrpcStream = NotedStream  # type: ignore[attr-defined]
 
 
 async def state(_request: Request) -> JSONResponse:
