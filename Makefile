@@ -22,6 +22,8 @@ UV := uv==0.13.9
 
 BIN := .venv/bin
 FLOORS := .venv-floors/bin
+CLIENTS := .venv-clients/bin
+NPM := $(shell command -v npm)
 WHEEL := .venv-wheel/bin
 PIP := -m pip install --quiet
 PACKAGE_FILES := $(shell find etcd_asgi -type f -not -path '*/__pycache__/*' 2>/dev/null)
@@ -35,7 +37,7 @@ help: ## list the commands
 
 .PHONY: test
 test: check etcds ## everything that CI runs
-	$(BIN)/pytest
+	$(BIN)/pytest --ignore=tests/clients --ignore=tests/streams
 	$(MAKE) --no-print-directory wheel-test floors
 
 .PHONY: demo
@@ -67,8 +69,16 @@ conformance: .venv/.ready etcds ## the stock gateway and ours answer alike
 hosts: .venv/.ready ## mounted in every host, under every server
 	$(BIN)/pytest tests/hosts
 
+.PHONY: clients
+clients: clients-ready ## real clients, with their own tests, through the gateway; not yet part of test
+	$(BIN)/pytest tests/clients
+
+.PHONY: streams
+streams: .venv/.ready ## clients that leave their streams in every way; slow, and not yet part of test
+	$(BIN)/pytest tests/streams
+
 .PHONY: bench
-bench: .venv/.ready etcds ## measure; writes docs/performance.md
+bench: .venv/.ready etcds ## measure everything of docs/performance.md
 	$(BIN)/python -m benchmarks
 
 .PHONY: etcds
@@ -121,6 +131,24 @@ build/wheel/.built: .venv/.ready pyproject.toml LICENSE $(wildcard README.md) $(
 	$(FLOORS)/python $(PIP) --no-deps --force-reinstall build/wheel/*.whl
 	touch $@
 
+# ---- the clients: packages of their own, some from npm ------------------------------------------------------------------
+
+.PHONY: clients-ready
+clients-ready: .venv/.ready .venv-clients/.ready $(if $(NPM),.venv-clients/npm/.ready)
+
+.venv-clients/.ready: requirements/clients.txt | python
+	rm -rf .venv-clients
+	$(PYTHON) -m venv .venv-clients
+	$(CLIENTS)/python $(PIP) "$(PIP_FLOOR)"
+	$(CLIENTS)/python $(PIP) -r requirements/clients.txt
+	touch $@
+
+.venv-clients/npm/.ready: tests/clients/npm/package.json .venv-clients/.ready
+	mkdir -p .venv-clients/npm
+	cp $< .venv-clients/npm
+	cd .venv-clients/npm && npm install --omit=optional --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
+
 # ---- setting up ------------------------------------------------------------------------------------------------------
 
 .PHONY: python
@@ -152,6 +180,7 @@ lock: python ## choose the newest development requirements, and the oldest that 
 	$(COMPILE) --upgrade --resolution lowest-direct --no-deps --output-file .cache/lock/floors.txt
 	$(COMPILE) --upgrade --group test --group etcd --constraint .cache/lock/floors.txt \
 		--output-file requirements/floors.txt
+	$(patsubst pyproject.toml,requirements/clients.in,$(COMPILE)) --upgrade --output-file requirements/clients.txt
 
 .PHONY: clean
 clean: ## remove everything that make has made
