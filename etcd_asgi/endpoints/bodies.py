@@ -65,6 +65,10 @@ class RequestBody:
         self.ended = not event.get("more_body", False)
         return event
 
+    async def left(self) -> bool:
+        """Wait for the client to leave: see :func:`leave`."""
+        return await leave(self.receive, ended=self.ended)
+
     async def skip_rest(self) -> None:
         """Read on to the end, if that is near: see :attr:`ended` afterwards."""
         length = 0
@@ -94,6 +98,26 @@ class RequestBody:
             if self.ended:
                 return splitter.close()
             event = await self.receive()
+
+
+async def leave(receive: Receive, *, ended: bool) -> bool:
+    """Wait for the client of an HTTP request to leave, and drop what else it sends.
+
+    Hosts that read a body and give it again often do so with a ``receive`` that gives it for ever
+    and never waits. Behind such a one nobody can hear the client leave.
+
+    Args:
+        receive: of the request.
+        ended: whether the end of the body has been received.
+
+    Returns:
+        Whether the client left; false when that cannot be heard.
+    """
+    while (event := await receive())["type"] != "http.disconnect":
+        if ended:
+            return False
+        ended = not event.get("more_body", False)
+    return True
 
 
 def _piece(event: Message) -> bytes:

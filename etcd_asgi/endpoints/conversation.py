@@ -131,8 +131,8 @@ class Conversation:
         """Talk, then listen, and make every end of either an end of the conversation."""
         try:
             await self._talk(metadata, timeout)
-            await self._source.left()
-            self.end(ClientGone())
+            if await self._left():
+                self.end(ClientGone())
         except (ClientGone, UpstreamError) as error:
             self.end(error)
         except (DecodeError, BodyTooLarge, HTTPException) as error:
@@ -140,6 +140,12 @@ class Conversation:
         except Exception:
             logger.exception("error in %s", self._transcoder.binding.name)
             self.end(UpstreamError(Code.INTERNAL, "internal error"))
+
+    async def _left(self) -> bool:
+        try:
+            return await self._source.left()
+        except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
+            return False
 
     async def _talk(self, metadata: Metadata, timeout: float | None) -> None:
         """Start the call, and send requests up to the end of the input."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from starlette.types import Receive
 
 from etcd_asgi.codec import check_begun
-from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
+from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, leave
 from etcd_asgi.framing import Splitter
 
 
@@ -28,8 +28,12 @@ class Input(Protocol):
         """Whether it is known already that :meth:`next` would be the end."""
         ...
 
-    async def left(self) -> None:
-        """Wait for the client to leave, once the input has ended."""
+    async def left(self) -> bool:
+        """Wait for the client to leave, and drop what else it sends.
+
+        Returns:
+            Whether the client left; false when that cannot be heard.
+        """
         ...
 
 
@@ -64,10 +68,9 @@ class HttpInput:
         """See :class:`Input`."""
         return self._values is None
 
-    async def left(self) -> None:
+    async def left(self) -> bool:
         """See :class:`Input`."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        return await leave(self._receive, ended=not self._more)
 
 
 class SocketInput:
@@ -98,10 +101,11 @@ class SocketInput:
         """See :class:`Input`."""
         return False
 
-    async def left(self) -> None:
+    async def left(self) -> bool:
         """See :class:`Input`."""
         while (await self._receive())["type"] == "websocket.receive":
             pass
+        return True
 
 
 class _Values:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
-
-from starlette.types import Receive
 
 from etcd_asgi.endpoints.bodies import ClientGone
 
 T = TypeVar("T")
 
-_LEAVES = frozenset({"http.disconnect", "websocket.disconnect"})
+Leave = Callable[[], Awaitable[bool]]
+"""Waits for the client to leave; gives false when that cannot be heard."""
 
 _GRACE = 0.02
 """Seconds after which a call counts as waiting. Most are over long before, and pay only for a
@@ -22,15 +21,13 @@ _LISTENING = 10.0
 """Seconds for which the server may take to tell the listener that the request is over."""
 
 
-async def while_present(receive: Receive, call: Coroutine[object, object, T]) -> T:
+async def while_present(leave: Leave, call: Coroutine[object, object, T]) -> T:
     """Await *call*, and cancel it when the client leaves.
-
-    The request's body has been read, as far as it is wanted: what still comes is dropped.
 
     Raises:
         ClientGone: the client left.
     """
-    watch = _Watch(receive)
+    watch = _Watch(leave)
     try:
         return await call
     except asyncio.CancelledError:
@@ -44,13 +41,13 @@ async def while_present(receive: Receive, call: Coroutine[object, object, T]) ->
 class _Watch:
     """Listens for the client's leaving, once the grace is over, and cancels the current task."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, leave: Leave) -> None:
         task = asyncio.current_task()
         assert task is not None, "an ASGI application runs in a task"
         self.task = task
         self.left = False
         self._over = False
-        self._receive = receive
+        self._leave = leave
         self._listener: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(_GRACE, self._start)
@@ -60,11 +57,10 @@ class _Watch:
 
     async def _listen(self) -> None:
         try:
-            while (await self._receive())["type"] not in _LEAVES:
-                pass
+            left = await self._leave()
         except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
             return
-        if not self._over:
+        if left and not self._over:
             self.left = True
             self.task.cancel()
 

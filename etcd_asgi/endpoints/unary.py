@@ -64,7 +64,7 @@ async def _call(
     if is_form_override(headers):
         data = b""
     call = transcoder.unary(data, headers.metadata, headers.timeout)
-    return await while_present(body.receive, call)
+    return await while_present(body.left, call)
 
 
 async def _after_body(body: RequestBody, scope: Scope, send: Send) -> Send:

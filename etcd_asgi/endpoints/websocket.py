@@ -72,9 +72,10 @@ class WebSocketEndpoint:
     async def _unary(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
     ) -> None:
-        value = await SocketInput(receive, self._limits.max_body_bytes).next()
+        source = SocketInput(receive, self._limits.max_body_bytes)
+        value = await source.next()
         call = transcoder.unary(value, headers.metadata, headers.timeout)
-        await socket.text(await while_present(receive, call))
+        await socket.text(await while_present(source.left, call))
 
     async def _stream(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket

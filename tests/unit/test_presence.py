@@ -4,28 +4,27 @@ import asyncio
 
 import anyio
 import pytest
-from starlette.types import Message
 
 from etcd_asgi.endpoints.bodies import ClientGone
 from etcd_asgi.endpoints.presence import while_present
 
 
 class Client:
-    """A server's ``receive``: it waits until the client leaves."""
+    """It stays until it is told to leave."""
 
     def __init__(self) -> None:
         self.leaves = asyncio.Event()
         self.listened = asyncio.Event()
         self.cancelled = False
 
-    async def receive(self) -> Message:
+    async def leave(self) -> bool:
         self.listened.set()
         try:
             await self.leaves.wait()
         except asyncio.CancelledError:
             self.cancelled = True
             raise
-        return {"type": "http.disconnect"}
+        return True
 
 
 async def test_a_call_is_cancelled_when_its_client_leaves() -> None:
@@ -45,7 +44,7 @@ async def test_a_call_is_cancelled_when_its_client_leaves() -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(leave())
             with pytest.raises(ClientGone):
-                await while_present(client.receive, call())
+                await while_present(client.leave, call())
     assert cancelled.is_set()
 
 
@@ -55,7 +54,7 @@ async def test_a_quick_call_never_listens() -> None:
     async def call() -> str:
         return "done"
 
-    assert await while_present(client.receive, call()) == "done"
+    assert await while_present(client.leave, call()) == "done"
     assert not client.listened.is_set()
 
 
@@ -68,7 +67,7 @@ async def test_the_server_ends_the_listening_not_we() -> None:
         return "done"
 
     with anyio.fail_after(10):
-        assert await while_present(client.receive, call()) == "done"
+        assert await while_present(client.leave, call()) == "done"
         await anyio.wait_all_tasks_blocked()
         assert not client.cancelled
         client.leaves.set()
@@ -77,7 +76,7 @@ async def test_the_server_ends_the_listening_not_we() -> None:
 
 async def test_a_cancellation_of_the_hosts_own_is_passed_on() -> None:
     client = Client()
-    task = asyncio.create_task(while_present(client.receive, anyio.sleep_forever()))
+    task = asyncio.create_task(while_present(client.leave, anyio.sleep_forever()))
     with anyio.fail_after(10):
         await client.listened.wait()
         task.cancel()
@@ -85,3 +84,23 @@ async def test_a_cancellation_of_the_hosts_own_is_passed_on() -> None:
             await task
     client.leaves.set()
     await anyio.wait_all_tasks_blocked()
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("the body has been read")])
+async def test_a_call_goes_on_when_its_client_cannot_be_heard(error: Exception | None) -> None:
+    """Some middleware gives the body again and again, and some raises once it has been read."""
+    listened = asyncio.Event()
+
+    async def leave() -> bool:
+        listened.set()
+        if error is not None:
+            raise error
+        return False
+
+    async def call() -> str:
+        await listened.wait()
+        await anyio.wait_all_tasks_blocked()
+        return "done"
+
+    with anyio.fail_after(10):
+        assert await while_present(leave, call()) == "done"

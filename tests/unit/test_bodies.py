@@ -1,0 +1,80 @@
+"""Request bodies from hosts that read them first, and give them again in ways of their own."""
+
+import anyio
+import pytest
+from starlette.types import Message
+
+from etcd_asgi.endpoints.bodies import RequestBody, leave
+from etcd_asgi.endpoints.inputs import HttpInput
+
+LIMIT = 1000
+
+
+class Replay:
+    """A ``receive`` that gives the same body again and again, and never waits."""
+
+    def __init__(self, body: bytes = b'{"key": "aw=="}', most: int = 3) -> None:
+        self._event = {"type": "http.request", "body": body, "more_body": False}
+        self._most = most
+        self.calls = 0
+
+    async def __call__(self) -> Message:
+        self.calls += 1
+        assert self.calls <= self._most, "it is asked for ever"
+        return self._event
+
+
+class Client:
+    """A server's ``receive``: these events, and at last the leave, after which nothing comes."""
+
+    def __init__(self, *events: Message) -> None:
+        self._events = [*events, {"type": "http.disconnect"}]
+
+    async def __call__(self) -> Message:
+        if not self._events:
+            await anyio.sleep_forever()
+        return self._events.pop(0)
+
+
+def piece(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def test_behind_a_body_that_is_replayed_nobody_is_heard_to_leave() -> None:
+    body = RequestBody(Replay())
+    assert await body.read({"headers": []}, LIMIT, whole=True) == b'{"key": "aw=="}'
+    assert await body.left() is False
+
+
+async def test_the_rest_of_a_body_that_is_replayed_is_not_read_again() -> None:
+    receive = Replay()
+    body = RequestBody(receive)
+    await body.read({"headers": []}, LIMIT, whole=True)
+    await body.skip_rest()
+    assert receive.calls == 1
+
+
+async def test_a_stream_whose_body_is_replayed_has_one_request() -> None:
+    source = HttpInput(Replay(), LIMIT)
+    assert await source.next() == b'{"key": "aw=="}'
+    assert await source.next() is None
+    assert await source.left() is False
+
+
+async def test_the_leave_of_a_client_is_heard_after_the_rest_of_its_body() -> None:
+    client = Client(piece(b"{}", more=True), piece(b"{}", more=True), piece(b"", more=False))
+    body = RequestBody(client)
+    assert await body.read({"headers": []}, LIMIT, whole=False) == b"{}"
+    assert await body.left() is True
+
+
+async def test_the_leave_of_a_client_is_heard_after_a_whole_body() -> None:
+    client = Client(piece(b"{}", more=False))
+    source = HttpInput(client, LIMIT)
+    assert [await source.next(), await source.next()] == [b"{}", None]
+    assert await source.left() is True
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_a_client_that_has_left_is_heard_at_once(ended: bool) -> None:
+    assert await leave(Client(), ended=ended) is True
