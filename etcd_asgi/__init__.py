@@ -9,17 +9,30 @@
     app.mount("/etcd", Gateway("http://127.0.0.1:2379"))
 """
 
-from etcd_asgi.access import FULL, Access, Grant, passthrough
+from etcd_asgi.access import (
+    FULL,
+    KEY_VALUE,
+    READ_ONLY,
+    Access,
+    Grant,
+    allow_anyone,
+    passthrough,
+)
+from etcd_asgi.audit import AuditRecord
 from etcd_asgi.errors import DecodeError, Denied, EtcdAsgiError, UpstreamError
-from etcd_asgi.gateway import DEFAULT_VERSIONS, Gateway
+from etcd_asgi.gateway import Gateway
+from etcd_asgi.routes import DEFAULT_VERSIONS
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import TLS, Upstream
 
 __all__ = [
     "DEFAULT_VERSIONS",
     "FULL",
+    "KEY_VALUE",
+    "READ_ONLY",
     "TLS",
     "Access",
+    "AuditRecord",
     "DecodeError",
     "Denied",
     "EtcdAsgiError",
@@ -28,5 +41,6 @@ __all__ = [
     "Limits",
     "Upstream",
     "UpstreamError",
+    "allow_anyone",
     "passthrough",
 ]

@@ -17,22 +17,85 @@ from etcd_asgi.errors import Denied
 FULL = frozenset(binding.name for binding in bindings())
 """Every RPC, by names such as ``KV.Range``."""
 
+READ_ONLY = frozenset(
+    {
+        "Election.Leader",
+        "Election.Observe",
+        "KV.Range",
+        "KV.Txn",
+        "Lease.LeaseLeases",
+        "Lease.LeaseTimeToLive",
+        "Watch.Watch",
+    }
+)
+"""Reading and watching keys. A transaction may hold what these RPCs may do: ranges, no writes."""
+
+KEY_VALUE = READ_ONLY | {
+    "Election.Campaign",
+    "Election.Proclaim",
+    "Election.Resign",
+    "KV.DeleteRange",
+    "KV.Put",
+    "Lease.LeaseGrant",
+    "Lease.LeaseKeepAlive",
+    "Lease.LeaseRevoke",
+    "Lock.Lock",
+    "Lock.Unlock",
+}
+"""All that works on keys and leases, locks and elections included: what a namespace can hold."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a request may do.
+    """What a request may do, and as whom.
 
     Raises:
-        ValueError: an RPC that does not exist.
+        ValueError: an RPC that does not exist, or a field that cannot be; the message says how it
+            should be.
     """
 
     rpcs: frozenset[str] = FULL
-    """The RPCs it may call, by names such as ``KV.Range``."""
+    """The RPCs it may call, by names such as ``KV.Range``. Operations in a transaction count as
+    the RPCs that they are."""
+
+    namespace: bytes = b""
+    """The prefix under which the caller's keys are; the caller does not see it. RPCs that cannot
+    be held in it are refused."""
+
+    forward_token: bool = False
+    """Whether the caller's own etcd token goes up and etcd decides. If not, nothing of the
+    caller's login reaches etcd: neither Authorization nor cookies."""
+
+    max_watches: int | None = None
+    """Watches that this ``user`` may have open at a time, on one gateway; one more is refused with
+    429. Without a ``user`` it holds for each stream by itself."""
+
+    max_range_limit: int | None = None
+    """Keys in one answer: a range that asks for more, or for all, gets this many and ``more``."""
+
+    max_body_bytes: int | None = None
+    """Longest request body, where it shall be less than the gateway's limit."""
+
+    user: str = ""
+    """Name of the host's user, for ``max_watches``, audit and ``GET /grant``."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "rpcs", frozenset(self.rpcs))
         if unknown := sorted(self.rpcs - FULL):
             raise ValueError(f"Grant(rpcs=...) names unknown RPCs {unknown}: see etcd_asgi.FULL")
+        if not isinstance(self.namespace, bytes):
+            raise ValueError("Grant(namespace=...) takes bytes, such as b'/teams/red/'")
+        for name in ("max_watches", "max_range_limit", "max_body_bytes"):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value <= 0):
+                raise ValueError(f"Grant({name}=...) takes a positive number, not {value!r}")
 
+    def __repr__(self) -> str:
+        return f"Grant(user={self.user!r}, rpcs=<{len(self.rpcs)} of {len(FULL)}>)"
+
+
+_PASSTHROUGH = Grant(forward_token=True)
+_FULL_GRANT = Grant()
 
 Access = Callable[[HTTPConnection], Grant | Awaitable[Grant]]
 """The host's decision. It raises :class:`~etcd_asgi.errors.Denied` to refuse."""
@@ -40,7 +103,12 @@ Access = Callable[[HTTPConnection], Grant | Awaitable[Grant]]
 
 def passthrough(conn: HTTPConnection) -> Grant:  # noqa: ARG001 - every access takes it
     """Grant everything: the client's own token goes up and etcd decides, as its gateway does."""
-    return Grant()
+    return _PASSTHROUGH
+
+
+def allow_anyone(conn: HTTPConnection) -> Grant:  # noqa: ARG001 - every access takes it
+    """Grant everything to everyone who reaches the gateway, with the gateway's own credentials."""
+    return _FULL_GRANT
 
 
 async def decide(access: Access, scope: Scope) -> Grant:
@@ -61,6 +129,8 @@ async def decide(access: Access, scope: Scope) -> Grant:
 
 async def _ask(access: Access, conn: HTTPConnection) -> object:
     ask: Callable[[HTTPConnection], object] = access
+    if ask is passthrough or ask is allow_anyone:
+        return ask(conn)
     if inspect.iscoroutinefunction(ask):
         return await ask(conn)
     answer = await run_in_threadpool(ask, conn)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from etcd_asgi.access import Access, decide, passthrough
-from etcd_asgi.bindings import Kind, bindings
+from etcd_asgi.access import Access, passthrough
+from etcd_asgi.admission import Admission, Rules
+from etcd_asgi.audit import Audit, log_record
+from etcd_asgi.bindings import Kind
 from etcd_asgi.endpoints import routing, websocket
 from etcd_asgi.endpoints.answers import send_error, without_reading
 from etcd_asgi.endpoints.backup import BackupBroken
@@ -25,27 +26,16 @@ from etcd_asgi.endpoints.unary import is_form_override, unary
 from etcd_asgi.endpoints.vitals import Vitals
 from etcd_asgi.endpoints.websocket import WebSocketEndpoint
 from etcd_asgi.errors import DecodeError, Denied
-from etcd_asgi.flavours import Flavour, flavour
+from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders, read
+from etcd_asgi.passage import Authorize
+from etcd_asgi.routes import DEFAULT_VERSIONS, Route, Routes
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, parse_targets
 
 logger = logging.getLogger("etcd_asgi")
-
-DEFAULT_VERSIONS: Mapping[str, str] = {"v3": "3.6", "v3beta": "3.5"}
-"""Version prefixes served by default, and the release whose behaviour each has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A path under one version prefix."""
-
-    transcoder: Transcoder
-    flavour: Flavour
-    rpc: str
-    kind: Kind
 
 
 class Gateway:
@@ -66,6 +56,14 @@ class Gateway:
             "3.3" to "3.7" and "compat".
         access: the host's decision about each request; the default lets all through, with the
             client's own etcd token.
+        authorize: the host's word on each decided request's messages, for rules finer than a
+            grant.
+        allowed_origins: origins other than this host's whose pages may open WebSockets and use a
+            visitor's cookies, such as ``https://app.example.org``.
+        audit: true to log a line for each write to the logger ``etcd_asgi.audit``, or what takes
+            the records.
+        lease_secret: what lease IDs in namespaces are derived with, the same for all processes;
+            needed where users choose the names of their namespaces.
         tls: certificates for ``https`` URLs.
         limits: upper bounds of what a request may use.
 
@@ -73,29 +71,42 @@ class Gateway:
         ValueError: a URL, prefix or flavour that cannot be; the message says how it should be.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, each with a default, by name
         self,
         etcd: str | Sequence[str] | Upstream,
         *,
         versions: Mapping[str, str] = DEFAULT_VERSIONS,
         access: Access = passthrough,
+        authorize: Authorize | None = None,
+        allowed_origins: Iterable[str] = (),
+        audit: bool | Audit = False,
+        lease_secret: bytes = b"",
         tls: TLS | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._access = access
         self._upstream = _upstream(etcd, self._limits, tls)
-        self._flavours = _flavours(versions)
-        self._first = next(iter(self._flavours.values()))
+        rules = Rules(
+            access=access,
+            authorize=authorize,
+            allowed_origins=allowed_origins,
+            audit=_audit(audit),
+            lease_secret=lease_secret,
+        )
+        self._admission = Admission(rules, self._limits, self._upstream)
+        self._routes = Routes(versions, self._limits, self._upstream)
+        self._by_path = self._routes.by_path
+        self._first = self._routes.first
         vitals = Vitals(self._upstream, self._limits, f"{self._first.release}.0")
-        self._neighbours = Neighbours(vitals, access, self._first)
+        self._neighbours = Neighbours(vitals, self._admission.grant, self._first)
         self._streams = OpenStreams(self._limits.max_streams)
-        self._streaming = StreamEndpoint(self._limits, self._streams)
-        self._sockets = WebSocketEndpoint(self._limits, self._streams)
-        self._routes = _routes(self._flavours, self._limits, self._upstream)
+        self._streaming = StreamEndpoint(self._streams)
+        self._sockets = WebSocketEndpoint(self._streams)
 
     def __repr__(self) -> str:
-        prefixes = ", ".join(f"{prefix}: {one.name}" for prefix, one in self._flavours.items())
+        prefixes = ", ".join(
+            f"{prefix}: {one.name}" for prefix, one in self._routes.flavours.items()
+        )
         return f"<etcd_asgi.Gateway {prefixes}>"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,7 +146,7 @@ class Gateway:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = local_path(scope)
-        route = self._routes.get(path)
+        route = self._by_path.get(path)
         try:
             if route is not None and scope["method"] == "POST":
                 await self._call(route, scope, receive, send)
@@ -149,13 +160,16 @@ class Gateway:
                 await send_error(send, self._first, Code.INTERNAL, "internal error")
 
     async def _call(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+        transcoder, admission = route.transcoder, self._admission
         try:
             headers = _headers(scope)
             if is_form_override(headers) and headers.method_override != "POST":
                 await routing.wrong_method(scope, without_reading(scope, send), route.flavour)
                 return
-            if self._access is not passthrough:
-                await self._check(route.rpc, scope)
+            if headers.ambient:
+                admission.origins.check(scope)
+            if not admission.is_open:
+                transcoder = await admission.admit(transcoder, headers, scope)
         except DecodeError as error:
             early = without_reading(scope, send)
             await send_error(early, route.flavour, Code.INVALID_ARGUMENT, str(error))
@@ -163,31 +177,34 @@ class Gateway:
             early = without_reading(scope, send)
             await send_error(early, route.flavour, error.code, error.message, status=error.status)
         else:
-            await self._answer(route, headers, scope, receive, send)
+            if route.kind is Kind.UNARY:
+                await unary(transcoder, headers, scope, receive, send)
+            else:
+                await self._stream(transcoder, headers, scope, receive, send)
 
-    async def _answer(
-        self, route: Route, headers: RequestHeaders, scope: Scope, receive: Receive, send: Send
+    async def _stream(
+        self,
+        transcoder: Transcoder,
+        headers: RequestHeaders,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        if route.kind is Kind.UNARY:
-            await unary(route.transcoder, headers, self._limits, scope, receive, send)
-        else:
-            await self._streaming.answer(route.transcoder, headers, scope, receive, send)
-
-    async def _check(self, rpc: str | None, scope: Scope) -> None:
-        grant = await decide(self._access, scope)
-        if rpc is not None and rpc not in grant.rpcs:
-            raise Denied(403, f"{rpc} is not granted")
+        try:
+            await self._streaming.answer(transcoder, headers, scope, receive, send)
+        finally:
+            transcoder.close()
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         path, early = without_added_slash(path, scope), without_reading(scope, send)
-        one = self._flavours.get(path[1:].partition("/")[0])
+        one = self._routes.flavour_of(path)
         if scope["method"] == "OPTIONS" and (one or self._first).options:
             await routing.options(early)
         elif path in PATHS:
             await self._neighbours.answer(path, scope, early)
         elif one is None:
             await routing.outside(scope, early)
-        elif (route := self._route(path, one)) is None:
+        elif (route := self._routes.find(path, one)) is None:
             await routing.not_found(scope, early, one)
         elif scope["method"] == "POST":
             await self._call(route, scope, receive, send)
@@ -196,42 +213,37 @@ class Gateway:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = without_added_slash(local_path(scope), scope)
-        one = self._flavours.get(path[1:].partition("/")[0])
-        route = None if one is None else self._route(path, one)
+        one = self._routes.flavour_of(path)
+        route = None if one is None else self._routes.find(path, one)
         try:
-            headers = await self._admit(one, route, scope)
-        except Denied as refusal:
-            await routing.refuse_websocket(scope, receive, send, one or self._first, refusal)
+            if one is None:
+                raise Denied(404, routing.OUTSIDE)
+            headers = _headers(scope, websocket.token_headers(scope))
+            base = None if route is None else route.transcoder
+            transcoder = await self._admission.admit_socket(base, headers, scope)
+        except DecodeError as error:
+            await self._refuse(one, Denied(400, str(error)), scope, receive, send)
+            return
+        except Denied as error:
+            await self._refuse(one, error, scope, receive, send)
             return
         await websocket.accept(scope, receive, send)
-        if route is None:
-            await websocket.unknown_path(send, one or self._first)
-        else:
-            await self._sockets.answer(route.transcoder, headers, receive, send)
-
-    async def _admit(
-        self, one: Flavour | None, route: Route | None, scope: Scope
-    ) -> RequestHeaders:
-        """Judge an upgrade before it is accepted."""
-        if one is None:
-            raise Denied(404, routing.OUTSIDE)
+        if transcoder is None:
+            await websocket.unknown_path(send, one)
+            return
         try:
-            headers = _headers(scope, websocket.token_headers(scope))
-            if self._access is not passthrough:
-                await self._check(route.rpc if route else None, scope)
-        except DecodeError as error:
-            raise Denied(400, str(error)) from error
-        except Denied:
-            raise
-        except Exception as error:
-            logger.exception("error while judging a WebSocket")
-            raise Denied(500, "internal error") from error
-        return headers
+            await self._sockets.answer(transcoder, headers, receive, send)
+        except Exception:
+            logger.exception("error in a WebSocket of %s", path)
+            with suppress(Exception):  # the client may be gone
+                await websocket.broken(send)
+        finally:
+            transcoder.close()
 
-    def _route(self, path: str, one: Flavour) -> Route | None:
-        if one.trailing_colon:
-            path = path.removesuffix(":")
-        return self._routes.get(path)
+    async def _refuse(
+        self, one: Flavour | None, refusal: Denied, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        await routing.refuse_websocket(scope, receive, send, one or self._first, refusal)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Stand-alone: nothing to do at startup, connections to close at shutdown."""
@@ -250,6 +262,12 @@ def _headers(scope: Scope, more: Sequence[tuple[bytes, bytes]] = ()) -> RequestH
     return read([*headers, *more] if more else headers, client[0] if client else None)
 
 
+def _audit(audit: bool | Audit) -> Audit | None:
+    if isinstance(audit, bool):
+        return log_record if audit else None
+    return audit
+
+
 def _upstream(etcd: str | Sequence[str] | Upstream, limits: Limits, tls: TLS | None) -> Upstream:
     if not isinstance(etcd, str | Sequence):
         return etcd
@@ -257,26 +275,3 @@ def _upstream(etcd: str | Sequence[str] | Upstream, limits: Limits, tls: TLS | N
     if tls is not None and not targets[0].secure:
         raise ValueError("tls= needs URLs of etcd that begin with https://")
     return GrpcUpstream(targets, limits, tls)
-
-
-def _flavours(versions: Mapping[str, str]) -> dict[str, Flavour]:
-    """The flavour of each version prefix, in the order given."""
-    if not versions:
-        raise ValueError("versions= names no prefix: give for example {'v3': '3.6'}")
-    for prefix in versions:
-        if not prefix or "/" in prefix:
-            raise ValueError(f"a prefix in versions= is one path segment, not {prefix!r}")
-    return {prefix: flavour(name) for prefix, name in versions.items()}
-
-
-def _routes(
-    flavours: Mapping[str, Flavour], limits: Limits, upstream: Upstream
-) -> dict[str, Route]:
-    """Every binding under every version prefix, by path."""
-    return {
-        f"/{prefix}{binding.path}": Route(
-            Transcoder(binding, one, limits, upstream), one, binding.name, binding.kind
-        )
-        for prefix, one in flavours.items()
-        for binding in bindings()
-    }

@@ -49,6 +49,9 @@ _FORWARDED = {
 """Headers that go up under a prefix: the permanent request headers of RFC 4229 that
 grpc-gateway lists. Authorization has a rule of its own."""
 
+_COOKIE = _FORWARDED.pop(b"cookie")
+"""Cookies are a login that a browser adds by itself: they take the longer way, which says so."""
+
 _UNUSED = (b"host", b"accept-encoding", b"connection", b"content-length")
 """Headers of almost every request that do not go up as they are."""
 
@@ -60,6 +63,7 @@ _PREFIX = b"grpc-metadata-"
 _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+").fullmatch
 _RESERVED = frozenset({"connection", "content-type", "host", "te", "user-agent"})
 _BEARER = re.compile(r"bearer ", re.IGNORECASE)
+_AMBIENT = re.compile(r"(basic|digest|negotiate|ntlm) ", re.IGNORECASE).match
 _TIMEOUT = re.compile(r"([+-]?[0-9]{1,40})([HMSmun])").fullmatch
 _UNITS = {"H": 3600 * 10**9, "M": 60 * 10**9, "S": 10**9, "m": 10**6, "u": 10**3, "n": 1}
 """Nanoseconds in a unit of ``Grpc-Timeout``."""
@@ -85,6 +89,10 @@ class RequestHeaders:
 
     content_type: str = ""
 
+    ambient: bool = False
+    """Whether there is a login that a browser adds by itself: a cookie, or a user and password
+    that it remembers."""
+
 
 def read(headers: Headers, peer: str | None) -> RequestHeaders:
     """The call's metadata, deadline and the few headers that change routing.
@@ -106,6 +114,7 @@ def read(headers: Headers, peer: str | None) -> RequestHeaders:
     if others:
         sender = _read_others(found, others)
         token, host, hops = sender.token, sender.host or host, sender.route(peer)
+        found.ambient = found.ambient or (token is not None and bool(_AMBIENT(token)))
     if not accept:
         # Without it etcd takes the caller for the subject of the gateway's client certificate:
         # etcd server/auth/store.go, AuthInfoFromTLS.
@@ -173,6 +182,9 @@ def _read_others(found: RequestHeaders, headers: Headers) -> _Sender:
             found.method_override = raw.decode("latin-1").upper()
         elif name in _SENDER:
             _SENDER[name](sender, raw)
+        elif name == b"cookie":
+            found.ambient = True
+            _add_text(found.metadata, _COOKIE, raw)
         elif name.startswith(_PREFIX):
             prefixed.append((name[len(_PREFIX) :].decode("latin-1"), raw))
     for key, raw in prefixed:  # after the deadline, whose error comes first
@@ -185,6 +197,14 @@ def _add_token(metadata: Metadata, token: str) -> None:
     if not any(key == "token" for key, _ in metadata):
         metadata.append(("token", token))
     metadata.append(("grpcgateway-authorization", token))
+
+
+def without_login(metadata: Metadata) -> Metadata:
+    """*metadata* less all that tells who the caller is: it is not etcd's to know."""
+    return [pair for pair in metadata if pair[0] not in _LOGIN]
+
+
+_LOGIN = frozenset({"token", "authorization", "grpcgateway-authorization", _COOKIE})
 
 
 def _is_legal(value: str) -> bool:

@@ -27,7 +27,7 @@ class Transcoder:
     ) -> None:
         self.binding = binding
         self.flavour = flavour
-        self._limits = limits
+        self.limits = limits
         self._upstream = upstream
 
     async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> bytes:
@@ -40,7 +40,7 @@ class Transcoder:
             DecodeError: the first JSON value of *body* is not the message that the RPC takes.
             UpstreamError: the call ended with a status other than OK.
         """
-        large = self._limits.offload_bytes
+        large = self.limits.offload_bytes
         request = self.decode(body) if len(body) < large else await in_thread(self.decode, body)
         answer = await self._upstream.unary(self.binding.rpc, request, metadata, timeout)
         if len(answer) < large:
@@ -57,15 +57,32 @@ class Transcoder:
         """Start a call with many serialized messages each way."""
         return self._upstream.bidi(self.binding.rpc, metadata, timeout)
 
+    async def enter(self, message: Message) -> None:
+        """Let a request message of a stream pass; here, any."""
+
+    def leave(self, message: Message) -> None:
+        """Let an answer of a stream pass; here, as it is."""
+
+    def close(self) -> None:
+        """The request has been answered."""
+
     def decode(self, body: bytes) -> bytes:
         """The serialized message in the first JSON value of *body*.
 
         Raises:
             DecodeError: see :func:`etcd_asgi.codec.decode`.
         """
+        return self._serialize(self.decode_body(body))
+
+    def decode_body(self, body: bytes) -> Message:
+        """The message in the first JSON value of *body*.
+
+        Raises:
+            DecodeError: see :func:`etcd_asgi.codec.decode`.
+        """
         if not (self.flavour.empty_body or body.strip()):
             raise DecodeError("EOF")
-        return self._serialize(self.decode_message(body))
+        return self.decode_message(body)
 
     @cached_property
     def decode_message(self) -> Callable[[bytes], Message]:
@@ -73,7 +90,7 @@ class Transcoder:
         return codec.decoder(
             self.binding.request,
             self.flavour.dialect,
-            max_depth=self._limits.max_message_depth,
+            max_depth=self.limits.max_message_depth,
         )
 
     def encode(self, answer: bytes) -> bytes:
@@ -86,7 +103,7 @@ class Transcoder:
 
     async def encode_message(self, message: Message) -> bytes:
         """The JSON of an answer of a stream; a large one is converted in a thread."""
-        if message.ByteSize() < self._limits.offload_bytes:
+        if message.ByteSize() < self.limits.offload_bytes:
             return self._encode(message)
         return await in_thread(self._encode, message)
 

@@ -18,7 +18,7 @@ from etcd_asgi.bindings import Kind
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.inputs import Input
 from etcd_asgi.endpoints.watching import Watches, asks_for_something, is_empty
-from etcd_asgi.errors import DecodeError, UpstreamError
+from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
@@ -34,7 +34,7 @@ _PROGRESS_GRACE = 1.0
 """Seconds that the answer to a progress request has when no watch is left and no more input can
 come. Some releases of etcd answer then, others never do."""
 
-End = ClientGone | DecodeError | BodyTooLarge | HTTPException | UpstreamError | None
+End = ClientGone | DecodeError | Denied | BodyTooLarge | HTTPException | UpstreamError | None
 """How a conversation was ended from this side; ``None``: as if etcd had ended it with OK."""
 
 
@@ -85,6 +85,7 @@ class Conversation:
 
         Raises:
             DecodeError: the first request is not what the RPC takes, or etcd would never answer it.
+            Denied: the first request may not pass.
             BodyTooLarge: it is longer than the limit.
             ClientGone: the client left.
             UpstreamError: the call cannot be started, or ended with a status other than OK, or a
@@ -125,6 +126,7 @@ class Conversation:
         message = self._transcoder.parse(answer)
         if self._watches is not None:
             self._watches.answer(message)
+        self._transcoder.leave(message)
         return await output.convert(message)
 
     async def _guard(self, metadata: Metadata, timeout: float | None) -> None:
@@ -135,7 +137,7 @@ class Conversation:
                 self.end(ClientGone())
         except (ClientGone, UpstreamError) as error:
             self.end(error)
-        except (DecodeError, BodyTooLarge, HTTPException) as error:
+        except (DecodeError, Denied, BodyTooLarge, HTTPException) as error:
             self.end(error if self._call is None else _told(error))
         except Exception:
             logger.exception("error in %s", self._transcoder.binding.name)
@@ -152,8 +154,9 @@ class Conversation:
         first = await self._first()
         transcoder = self._transcoder
         if transcoder.binding.kind is Kind.SERVER_STREAM:
-            request = transcoder.decode(b"") if first is None else first
-            self._start(transcoder.server_stream(request, metadata, timeout))
+            if first is None:
+                first = await self._admitted(transcoder.decode_body(b""))
+            self._start(transcoder.server_stream(first, metadata, timeout))
         elif first is not None and self._source.is_over():
             self._input_over = True
             # On the wire the same as a request and a half-close, for less memory.
@@ -167,14 +170,18 @@ class Conversation:
         """The first request that etcd would answer, serialized; ``None`` if the input is empty."""
         while (value := await self._source.next()) is not None:
             message = self._transcoder.decode_message(value)
-            if self._watches is None:
-                return message.SerializeToString()
-            if asks_for_something(message):
-                self._watches.request(message)
-                return message.SerializeToString()
+            if self._watches is None or asks_for_something(message):
+                return await self._admitted(message)
         if self._watches is not None:
             raise DecodeError(NOTHING_ASKED)
         return None
+
+    async def _admitted(self, message: Message) -> bytes:
+        """A request as etcd shall get it, serialized."""
+        await self._transcoder.enter(message)
+        if self._watches is not None:
+            self._watches.request(message)
+        return message.SerializeToString()
 
     def _start(self, call: UpstreamStream) -> None:
         self._call = call
@@ -189,11 +196,9 @@ class Conversation:
             await call.send(first)
         while (value := await self._source.next()) is not None:
             message = self._transcoder.decode_message(value)
-            if self._watches is not None:
-                if is_empty(message):
-                    continue
-                self._watches.request(message)
-            if not await call.send(message.SerializeToString()):
+            if self._watches is not None and is_empty(message):
+                continue
+            if not await call.send(await self._admitted(message)):
                 return
         self._input_over = True
         if self._is_over():
@@ -219,10 +224,12 @@ class Conversation:
             self._started.exception()  # seen, even if nobody waits for it any more
 
 
-def _told(error: DecodeError | BodyTooLarge | HTTPException) -> UpstreamError:
+def _told(error: DecodeError | Denied | BodyTooLarge | HTTPException) -> UpstreamError:
     """What ends a call that has begun, for a fault in its input."""
     if isinstance(error, DecodeError):
         return UpstreamError(Code.INVALID_ARGUMENT, str(error))
+    if isinstance(error, Denied):
+        return UpstreamError(error.code, error.message)
     if isinstance(error, BodyTooLarge):
         return UpstreamError(Code.RESOURCE_EXHAUSTED, str(error))
     return UpstreamError(Code.UNKNOWN, error.detail)

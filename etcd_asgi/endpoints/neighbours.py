@@ -6,10 +6,11 @@ Source: etcd server/etcdserver/api/etcdhttp/version.go and health.go.
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 
 from starlette.types import Scope, Send
 
-from etcd_asgi.access import Access, decide, passthrough
+from etcd_asgi.access import Grant
 from etcd_asgi.endpoints.answers import send_error, send_json, send_text
 from etcd_asgi.endpoints.routing import get_only
 from etcd_asgi.endpoints.vitals import Vitals
@@ -17,19 +18,22 @@ from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import Metadata, read
 
-PATHS = frozenset({"/version", "/health", "/livez", "/readyz"})
+PATHS = frozenset({"/version", "/health", "/livez", "/readyz", "/grant"})
+
+AskGrant = Callable[[Scope], Awaitable[Grant]]
+"""What asks the host for its decision about a request."""
 
 
 class Neighbours:
     """Answers the paths in :data:`PATHS`.
 
-    ``/version`` is subject to the host's *access*; the others tell nothing but health, to load
-    balancers that have no login.
+    ``/version`` and ``/grant`` are subject to the host's decision; the others tell nothing but
+    health, to load balancers that have no login. ``/grant`` is ours: what the caller may do.
     """
 
-    def __init__(self, vitals: Vitals, access: Access, flavour: Flavour) -> None:
+    def __init__(self, vitals: Vitals, ask: AskGrant, flavour: Flavour) -> None:
         self._vitals = vitals
-        self._access = access
+        self._ask = ask
         self._flavour = flavour
 
     async def answer(self, path: str, scope: Scope, send: Send) -> None:
@@ -38,6 +42,8 @@ class Neighbours:
             await get_only(scope, send)
         elif path == "/version":
             await self._version(scope, send)
+        elif path == "/grant":
+            await self._grant(scope, send)
         elif path == "/livez":
             await send_text(send, 200, "ok")
         else:
@@ -61,8 +67,7 @@ class Neighbours:
         over HTTP only.
         """
         try:
-            if self._access is not passthrough:
-                await decide(self._access, scope)
+            await self._ask(scope)
             version = await self._vitals.version(_token(scope))
         except Denied as error:
             await send_error(send, self._flavour, error.code, error.message, status=error.status)
@@ -73,6 +78,23 @@ class Neighbours:
             body = {"etcdserver": version, "etcdcluster": f"{major}.{minor}.0"}
             await send_json(send, 200, _compact(body))
 
+    async def _grant(self, scope: Scope, send: Send) -> None:
+        """``rpcs``, ``namespaced`` and ``user`` of the caller, for a page to offer what it may."""
+        try:
+            grant = await self._ask(scope)
+        except Denied as error:
+            await send_error(send, self._flavour, error.code, error.message, status=error.status)
+            return
+        body = {
+            "rpcs": sorted(grant.rpcs),
+            "namespaced": bool(grant.namespace),
+            "user": grant.user,
+        }
+        await send_json(send, 200, _compact(body), _PRIVATE)
+
+
+_PRIVATE = ((b"cache-control", b"no-store"),)
+
 
 def _token(scope: Scope) -> Metadata:
     """The caller's token, if it sent one."""
@@ -80,5 +102,5 @@ def _token(scope: Scope) -> Metadata:
     return [pair for pair in read(sent, None).metadata if pair[0] == "token"]
 
 
-def _compact(body: dict[str, str]) -> bytes:
+def _compact(body: object) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()

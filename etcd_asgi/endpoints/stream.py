@@ -11,9 +11,8 @@ from etcd_asgi.endpoints.conversation import Conversation
 from etcd_asgi.endpoints.inputs import HttpInput
 from etcd_asgi.endpoints.lines import Lines
 from etcd_asgi.endpoints.open_streams import OpenStreams
-from etcd_asgi.errors import DecodeError, UpstreamError
+from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.metadata import RequestHeaders
-from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 
@@ -21,8 +20,7 @@ from etcd_asgi.transcoder import Transcoder
 class StreamEndpoint:
     """Answers requests for streaming RPCs, and knows the streams that are open."""
 
-    def __init__(self, limits: Limits, streams: OpenStreams) -> None:
-        self._limits = limits
+    def __init__(self, streams: OpenStreams) -> None:
         self._streams = streams
 
     async def answer(
@@ -42,7 +40,7 @@ class StreamEndpoint:
         """
         as_file = wants_file(transcoder, scope)
         output = Backup(send, transcoder.flavour) if as_file else Lines(send, transcoder)
-        source = HttpInput(receive, self._limits.max_body_bytes)
+        source = HttpInput(receive, transcoder.limits.max_body_bytes)
         try:
             conversation = Conversation(transcoder, source)
             with self._streams.entered(conversation):
@@ -55,6 +53,9 @@ class StreamEndpoint:
         except DecodeError as error:
             early, flavour = without_reading(scope, send), transcoder.flavour
             await send_error(early, flavour, Code.INVALID_ARGUMENT, str(error))
+        except Denied as error:
+            early, flavour = without_reading(scope, send), transcoder.flavour
+            await send_error(early, flavour, error.code, error.message, status=error.status)
         except BodyTooLarge as error:
             early, flavour = without_reading(scope, send), transcoder.flavour
             await send_error(early, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)

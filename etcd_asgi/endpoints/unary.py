@@ -9,9 +9,8 @@ from starlette.types import Receive, Scope, Send
 from etcd_asgi.endpoints.answers import CANCELLED, send_error, send_json, without_reading
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody
 from etcd_asgi.endpoints.presence import while_present
-from etcd_asgi.errors import DecodeError, UpstreamError
+from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.metadata import RequestHeaders
-from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 
@@ -24,7 +23,6 @@ _FORM = "application/x-www-form-urlencoded"
 async def unary(
     transcoder: Transcoder,
     headers: RequestHeaders,
-    limits: Limits,
     scope: Scope,
     receive: Receive,
     send: Send,
@@ -32,7 +30,7 @@ async def unary(
     """Answer one request; a client that leaves gets none, and its call is cancelled."""
     flavour, body = transcoder.flavour, RequestBody(receive)
     try:
-        answer = await _call(transcoder, headers, limits, scope, body)
+        answer = await _call(transcoder, headers, scope, body)
     except ClientGone:
         # Nobody reads it, but middleware of the host may insist on an answer.
         with suppress(OSError):
@@ -43,6 +41,9 @@ async def unary(
     except DecodeError as error:
         send = await _after_body(body, scope, send)
         await send_error(send, flavour, Code.INVALID_ARGUMENT, str(error))
+    except Denied as error:
+        send = await _after_body(body, scope, send)
+        await send_error(send, flavour, error.code, error.message, status=error.status)
     except UpstreamError as error:
         send = await _after_body(body, scope, send)
         await send_error(send, flavour, error.code, error.message)
@@ -55,12 +56,11 @@ async def unary(
 async def _call(
     transcoder: Transcoder,
     headers: RequestHeaders,
-    limits: Limits,
     scope: Scope,
     body: RequestBody,
 ) -> bytes:
     whole = transcoder.flavour.whole_body
-    data = await body.read(scope, limits.max_body_bytes, whole=whole)
+    data = await body.read(scope, transcoder.limits.max_body_bytes, whole=whole)
     if is_form_override(headers):
         data = b""
     call = transcoder.unary(data, headers.metadata, headers.timeout)

@@ -19,10 +19,9 @@ from etcd_asgi.endpoints.inputs import SocketInput
 from etcd_asgi.endpoints.open_streams import CLOSING, OpenStreams
 from etcd_asgi.endpoints.presence import while_present
 from etcd_asgi.endpoints.routing import NOT_FOUND
-from etcd_asgi.errors import DecodeError, UpstreamError
+from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders
-from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 
@@ -46,8 +45,7 @@ _MAX_REASON_BYTES = 123
 class WebSocketEndpoint:
     """Answers accepted WebSockets."""
 
-    def __init__(self, limits: Limits, streams: OpenStreams) -> None:
-        self._limits = limits
+    def __init__(self, streams: OpenStreams) -> None:
         self._streams = streams
 
     async def answer(
@@ -62,6 +60,8 @@ class WebSocketEndpoint:
             await socket.close(NORMAL, "")
         except ClientGone:
             return
+        except Denied as error:
+            await socket.fail(UpstreamError(error.code, error.message, local=True))
         except DecodeError as error:
             await socket.fail(UpstreamError(Code.INVALID_ARGUMENT, str(error), local=True))
         except BodyTooLarge as error:
@@ -72,7 +72,7 @@ class WebSocketEndpoint:
     async def _unary(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
     ) -> None:
-        source = SocketInput(receive, self._limits.max_body_bytes)
+        source = SocketInput(receive, transcoder.limits.max_body_bytes)
         value = await source.next()
         call = transcoder.unary(value, headers.metadata, headers.timeout)
         await socket.text(await while_present(source.left, call))
@@ -80,7 +80,9 @@ class WebSocketEndpoint:
     async def _stream(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
     ) -> None:
-        conversation = Conversation(transcoder, SocketInput(receive, self._limits.max_body_bytes))
+        conversation = Conversation(
+            transcoder, SocketInput(receive, transcoder.limits.max_body_bytes)
+        )
         with self._streams.entered(conversation):
             output = Texts(socket, transcoder)
             await conversation.carry(output, headers.metadata, headers.timeout)
@@ -162,6 +164,11 @@ async def unknown_path(send: Send, flavour: Flavour) -> None:
         else:
             await socket.text(NOT_FOUND.encode())
         await socket.close(_POLICY, NOT_FOUND)
+
+
+async def broken(send: Send) -> None:
+    """Close after a mistake of the host's, or of ours, that is told to nobody."""
+    await send({"type": "websocket.close", "code": _INTERNAL, "reason": "internal error"})
 
 
 def token_headers(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -1,0 +1,144 @@
+"""Who may come in: the host's decision about a request, made a way to etcd."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from etcd_asgi.access import Access, Grant, decide, passthrough
+from etcd_asgi.audit import Audit
+from etcd_asgi.errors import Denied
+from etcd_asgi.guarded import GuardedTranscoder
+from etcd_asgi.metadata import RequestHeaders, without_login
+from etcd_asgi.origin import Origins
+from etcd_asgi.passage import Authorize, Passage
+from etcd_asgi.quota import Watching, WatchQuotas
+from etcd_asgi.settings import Limits
+from etcd_asgi.transcoder import Transcoder
+from etcd_asgi.upstream import Upstream
+
+logger = logging.getLogger("etcd_asgi")
+
+_SIZES = 128
+"""Limits of bodies that are kept from one request to the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the host wants of every request."""
+
+    access: Access = passthrough
+    authorize: Authorize | None = None
+    allowed_origins: Iterable[str] = ()
+    audit: Audit | None = None
+    lease_secret: bytes = b""
+
+
+class Admission:
+    """Admits requests to a gateway.
+
+    Args:
+        rules: of the host.
+        limits: of the gateway.
+        upstream: the way to etcd.
+
+    Raises:
+        ValueError: a rule that cannot be.
+    """
+
+    def __init__(self, rules: Rules, limits: Limits, upstream: Upstream) -> None:
+        self.origins = Origins(rules.allowed_origins)
+        self.is_open = (
+            rules.access is passthrough and rules.authorize is None and rules.audit is None
+        )
+        """Whether all may pass as they are, and nobody takes notes."""
+
+        self._rules = rules
+        self._limits = limits
+        self._upstream = upstream
+        self._quotas = WatchQuotas()
+        self._lesser = lru_cache(_SIZES)(self._new_limits)
+
+    async def grant(self, scope: Scope) -> Grant:
+        """What the host grants to whoever sent a request.
+
+        Raises:
+            Denied: nothing.
+        """
+        return await decide(self._rules.access, scope)
+
+    async def admit(
+        self, transcoder: Transcoder, headers: RequestHeaders, scope: Scope
+    ) -> Transcoder:
+        """Judge a request, and find what carries it.
+
+        A login that is not to reach etcd is taken out of *headers*.
+
+        Raises:
+            Denied: it may not come in.
+        """
+        grant = await self.grant(scope)
+        passage = self._passage(grant, transcoder.binding.name, scope)
+        try:
+            _check(grant, transcoder.binding.name)
+        except Denied as error:
+            passage.record([], error.code)
+            raise
+        if not grant.forward_token:
+            headers.metadata = without_login(headers.metadata)
+        limits = self._limits
+        if grant.max_body_bytes is not None:
+            limits = self._lesser(grant.max_body_bytes)
+        return GuardedTranscoder(transcoder, passage, self._upstream, limits)
+
+    async def admit_socket(
+        self, transcoder: Transcoder | None, headers: RequestHeaders, scope: Scope
+    ) -> Transcoder | None:
+        """Judge an upgrade before it is accepted; *transcoder* is none for an unknown path.
+
+        Raises:
+            Denied: it is refused.
+        """
+        self.origins.check_socket(scope)
+        if self.is_open:
+            return transcoder
+        try:
+            if transcoder is not None:
+                return await self.admit(transcoder, headers, scope)
+            await self.grant(scope)
+        except Denied:
+            raise
+        except Exception as error:
+            logger.exception("error while judging a WebSocket")
+            raise Denied(500, "internal error") from error
+        return None
+
+    def _passage(self, grant: Grant, rpc: str, scope: Scope) -> Passage:
+        watching = None
+        if grant.max_watches is not None and rpc == "Watch.Watch":
+            watching = Watching(self._quotas, grant.user, grant.max_watches)
+        return Passage(
+            grant=grant,
+            conn=HTTPConnection(scope),
+            rpc=rpc,
+            authorize=self._rules.authorize,
+            namespace=None,
+            watching=watching,
+            audit=self._rules.audit,
+        )
+
+    def _new_limits(self, max_body_bytes: int) -> Limits:
+        most = min(max_body_bytes, self._limits.max_body_bytes)
+        return replace(self._limits, max_body_bytes=most)
+
+
+def _check(grant: Grant, rpc: str) -> None:
+    if rpc not in grant.rpcs:
+        raise Denied(403, f"{rpc} is not granted")
+    if grant.namespace:
+        raise NotImplementedError("namespaces")

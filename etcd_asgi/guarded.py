@@ -1,0 +1,92 @@
+"""A transcoder for one request of somebody whose rights have bounds."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Callable
+from functools import cached_property
+
+from google.protobuf.message import Message
+
+from etcd_asgi import codec
+from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.metadata import Metadata
+from etcd_asgi.passage import Passage
+from etcd_asgi.settings import Limits
+from etcd_asgi.status import Code
+from etcd_asgi.transcoder import Transcoder, in_thread
+from etcd_asgi.upstream import Upstream
+
+_MAX_DEPTH = 90
+"""Levels of messages in a guarded request, so that its answer's fit what protobuf parses: an answer
+that cannot be looked into cannot be let out."""
+
+
+class GuardedTranscoder(Transcoder):
+    """Carries one request across as a passage lets it.
+
+    Args:
+        base: the transcoder for callers without bounds.
+        passage: what this caller may do.
+        upstream: where its calls go.
+        limits: of its requests.
+    """
+
+    def __init__(
+        self, base: Transcoder, passage: Passage, upstream: Upstream, limits: Limits
+    ) -> None:
+        super().__init__(base.binding, base.flavour, limits, upstream)
+        self._passage = passage
+
+    async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> bytes:
+        """See :class:`Transcoder`.
+
+        Raises:
+            Denied: the message may not pass.
+        """
+        large, passage = self.limits.offload_bytes, self._passage
+        read = self.decode_body
+        message = read(body) if len(body) < large else await in_thread(read, body)
+        keys = passage.keys(message)
+        try:
+            await passage.enter(message)
+            request = message.SerializeToString()
+            answer = await self._upstream.unary(self.binding.rpc, request, metadata, timeout)
+        except (Denied, UpstreamError) as error:
+            passage.record(keys, error.code)
+            raise
+        except CancelledError:
+            passage.record(keys, Code.CANCELLED)
+            raise
+        reply = self.parse(answer)
+        passage.record(keys, Code.OK, reply)
+        if len(answer) < large:
+            return self._finish(reply)
+        return await in_thread(self._finish, reply)
+
+    async def enter(self, message: Message) -> None:
+        """Let a request message of a stream pass.
+
+        Raises:
+            Denied: it may not pass.
+            UpstreamError: etcd would refuse it.
+        """
+        await self._passage.enter(message)
+
+    def leave(self, message: Message) -> None:
+        """Change an answer to what the caller shall get."""
+        self._passage.leave(message)
+
+    def close(self) -> None:
+        """See :class:`Transcoder`."""
+        self._passage.close()
+
+    @cached_property
+    def decode_message(self) -> Callable[[bytes], Message]:
+        """See :class:`Transcoder`; a guarded request may be less deep."""
+        depth = min(self.limits.max_message_depth, _MAX_DEPTH)
+        return codec.decoder(self.binding.request, self.flavour.dialect, max_depth=depth)
+
+    def _finish(self, reply: Message) -> bytes:
+        self._passage.leave(reply)
+        return self._encode(reply)

@@ -1,0 +1,69 @@
+"""The table of paths: every binding under every version prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from etcd_asgi.bindings import Kind, bindings
+from etcd_asgi.flavours import Flavour, flavour
+from etcd_asgi.settings import Limits
+from etcd_asgi.transcoder import Transcoder
+from etcd_asgi.upstream import Upstream
+
+DEFAULT_VERSIONS: Mapping[str, str] = {"v3": "3.6", "v3beta": "3.5"}
+"""Version prefixes served by default, and the release whose behaviour each has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path under one version prefix."""
+
+    transcoder: Transcoder
+    flavour: Flavour
+    kind: Kind
+
+
+class Routes:
+    """What is served where.
+
+    Args:
+        versions: version prefix to name of flavour.
+        limits: of the requests.
+        upstream: where calls go.
+
+    Raises:
+        ValueError: a prefix or flavour that cannot be.
+    """
+
+    def __init__(self, versions: Mapping[str, str], limits: Limits, upstream: Upstream) -> None:
+        self.flavours = _flavours(versions)
+        """By prefix, in the order given."""
+
+        self.first = next(iter(self.flavours.values()))
+        """The flavour of what is outside of every prefix."""
+
+        self.by_path = {
+            f"/{prefix}{binding.path}": Route(
+                Transcoder(binding, one, limits, upstream), one, binding.kind
+            )
+            for prefix, one in self.flavours.items()
+            for binding in bindings()
+        }
+
+    def flavour_of(self, path: str) -> Flavour | None:
+        """The flavour of the version prefix that *path* is under, if it is under one."""
+        return self.flavours.get(path[1:].partition("/")[0])
+
+    def find(self, path: str, one: Flavour) -> Route | None:
+        """The route of *path*, as the flavour *one* reads paths."""
+        return self.by_path.get(path.removesuffix(":") if one.trailing_colon else path)
+
+
+def _flavours(versions: Mapping[str, str]) -> dict[str, Flavour]:
+    if not versions:
+        raise ValueError("versions= names no prefix: give for example {'v3': '3.6'}")
+    for prefix in versions:
+        if not prefix or "/" in prefix:
+            raise ValueError(f"a prefix in versions= is one path segment, not {prefix!r}")
+    return {prefix: flavour(name) for prefix, name in versions.items()}
