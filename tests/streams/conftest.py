@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,14 +14,12 @@ import pytest
 from etcd_asgi.testing import EtcdServer
 from tests.etcds.releases import OFFICIAL, binary_of
 from tests.hosts.serving import SERVERS, AppServer
-from tests.hosts.target import text
 from tests.streams.post import TIMEOUT
 from tests.streams.probed import MIB, Probed
 
 APP = "tests.streams.apps.probed:app"
 DATABASE_BYTES = 48 * MIB
-_VALUE_BYTES = MIB
-
+"""More than fits in the buffers between etcd and a client."""
 
 ServeProbed = Callable[..., Probed]
 """``serve(server, etcd, *args, app=APP)``"""
@@ -49,8 +48,8 @@ def shared(
     with ExitStack() as stack:
         log_path = tmp_path_factory.mktemp(f"streams-{request.param}-") / "server.log"
         probed = _serve(stack, request.param, etcd, log_path)
-        probed.watch("warm-up").close()
-        probed.wait_for_rest()
+        with probed.opened:
+            probed.watch("warm-up")
         yield probed
         probed.client.close()
         probed.server.stop()
@@ -61,7 +60,8 @@ def shared(
 def probed(shared: Probed) -> Iterator[Probed]:
     """The application under each server. Its test leaves nothing behind."""
     shared.wait_for_rest()
-    yield shared
+    with ExitStack() as opened:
+        yield replace(shared, opened=opened)
     shared.wait_for_rest()
 
 
@@ -76,6 +76,21 @@ def serve(tmp_path: Path) -> Iterator[ServeProbed]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def large_database(etcd: EtcdServer, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The shared etcd has so much data that no snapshot fits in the buffers on its way."""
+    fill(etcd, DATABASE_BYTES)
+
+
+def fill(etcd: EtcdServer, size: int) -> None:
+    """Put keys until etcd's database has at least *size* bytes."""
+    value = "eHh4" * (MIB // 4)
+    with httpx.Client(base_url=etcd.endpoint, timeout=TIMEOUT) as client:
+        for number in range(size * 4 // (3 * MIB)):
+            body = {"key": f"bGFyZ2Uv{number:04}", "value": value}
+            client.post("/v3/kv/put", json=body).raise_for_status()
+
+
 def _serve(
     stack: ExitStack, server: str, etcd: EtcdServer, log_path: Path, *args: str, app: str = APP
 ) -> Probed:
@@ -83,13 +98,5 @@ def _serve(
     running = AppServer(app, server=server, args=args, env=env, log_path=log_path)
     stack.enter_context(running)
     client = stack.enter_context(httpx.Client(base_url=running.url, timeout=TIMEOUT))
-    return Probed(server=running, name=server, etcd=etcd, client=client)
-
-
-@pytest.fixture(scope="session")
-def large_database(etcd: EtcdServer) -> None:
-    """The shared etcd has so much data that no snapshot fits in the buffers on its way."""
-    with httpx.Client(base_url=etcd.endpoint, timeout=TIMEOUT) as client:
-        for number in range(DATABASE_BYTES // _VALUE_BYTES):
-            body = {"key": text(f"large/{number}"), "value": text("x" * _VALUE_BYTES)}
-            client.post("/v3/kv/put", json=body).raise_for_status()
+    opened = stack.enter_context(ExitStack())
+    return Probed(server=running, name=server, etcd=etcd, client=client, opened=opened)

@@ -35,42 +35,53 @@ class Probed:
     client: httpx.Client
     """One connection, which is always open: it changes no count of files."""
 
-    def post(self, rpc: str, *body: object, **options: Any) -> Post:
+    opened: ExitStack
+    """Closes what a test has opened."""
+
+    def post(self, rpc: str, *body: object, version: str = "v3", **options: Any) -> Post:
         """Begin a streaming call, its body left open."""
-        return Post(self.server.host_and_port, f"/etcd/v3/{rpc}", *body, **options)
+        post = Post(self.server.host_and_port, f"/etcd/{version}/{rpc}", *body, **options)
+        return self.opened.enter_context(post)
+
+    def whole(self, rpc: str, *body: object, version: str = "v3", **options: Any) -> Post:
+        """Begin a streaming call, its body ended."""
+        post = self.post(rpc, *body, version=version, **options)
+        post.end()
+        return post
 
     def watch(self, key: str, **fields: Any) -> Post:
         """A watch that is there, the body of its request ended."""
-        post = self.post("watch", create(key, **fields))
-        post.end()
-        assert post.result()["created"] is True
-        return post
+        watch = self.whole("watch", create(key, **fields))
+        assert watch.result()["created"] is True
+        return watch
 
-    def socket(self, rpc: str, *messages: object, **options: Any) -> ClientConnection:
+    def socket(
+        self, rpc: str, *messages: object, version: str = "v3", **options: Any
+    ) -> ClientConnection:
         """Open a WebSocket and send *messages*, as JSON unless they are text or bytes."""
-        url = f"{self.server.url}/etcd/v3/{rpc}".replace("http", "ws", 1)
-        with ExitStack() as stack:
-            opening: Any = connect(url, open_timeout=TIMEOUT, **options)
-            socket: ClientConnection = stack.enter_context(opening)
-            for message in messages:
-                socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
-            stack.pop_all()
+        url = f"{self.server.url}/etcd/{version}/{rpc}".replace("http", "ws", 1)
+        opening: Any = connect(url, open_timeout=TIMEOUT, **options)
+        socket: ClientConnection = self.opened.enter_context(opening)
+        for message in messages:
+            socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
         return socket
 
     def watch_socket(self, key: str, **options: Any) -> ClientConnection:
         """A watch over WebSocket that is there."""
         socket = self.socket("watch", create(key), **options)
-        assert json.loads(socket.recv(TIMEOUT))["result"]["created"] is True
+        assert told(socket)["result"]["created"] is True
         return socket
 
     def call(self, rpc: str, message: object) -> Any:
         """A unary call's answer."""
         return self.client.post(f"/etcd/v3/{rpc}", json=message).raise_for_status().json()
 
-    def put(self, key: str, value: str) -> None:
-        """Put a key, past the gateway."""
-        body = {"key": text(key), "value": text(value)}
-        httpx.post(f"{self.etcd.endpoint}/v3/kv/put", json=body, timeout=TIMEOUT).raise_for_status()
+    def put(self, key: str, *values: str) -> None:
+        """Put values, past the gateway."""
+        with httpx.Client(base_url=self.etcd.endpoint, timeout=TIMEOUT) as client:
+            for value in values:
+                body = {"key": text(key), "value": text(value)}
+                client.post("/v3/kv/put", json=body).raise_for_status()
 
     def state(self) -> dict[str, Any]:
         """What there is in the process: see ``apps/probed.py``."""
@@ -101,3 +112,8 @@ def create(key: str, **fields: Any) -> dict[str, Any]:
 def values(result: Any) -> list[str]:
     """The values in the events of a watch's result."""
     return [b64decode(event["kv"]["value"]).decode() for event in result["events"]]
+
+
+def told(socket: ClientConnection) -> Any:
+    """The next message of a WebSocket."""
+    return json.loads(socket.recv(TIMEOUT))
