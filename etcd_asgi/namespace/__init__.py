@@ -1,0 +1,108 @@
+r"""A namespace: the keys under one prefix, for a caller that does not see the prefix.
+
+What :meth:`Namespace.enter` does to a request, :meth:`Namespace.leave` undoes in the answers. Keys
+move under the prefix, names of locks and elections with them, and leases get IDs that tell whose
+they are. Some things the caller still learns about the rest of etcd: the revision in each header,
+which counts everybody's writes, and the IDs of cluster and member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from etcd_asgi.errors import Denied
+from etcd_asgi.namespace.answers import Answers
+from etcd_asgi.namespace.keys import Keys
+from etcd_asgi.namespace.leases import MAX_LEASE_ID, Leases
+from etcd_asgi.namespace.requests import MAX_TXN_LEVELS, Requests
+
+__all__ = ["MAX_LEASE_ID", "MAX_TXN_LEVELS", "SCOPED", "Namespace"]
+
+_Change = Callable[[Any, Any], None]
+
+_RPCS: dict[str, tuple[_Change, _Change]] = {
+    "KV.Range": (Requests.interval, Answers.range),
+    "KV.Put": (Requests.put, Answers.put),
+    "KV.DeleteRange": (Requests.interval, Answers.delete_range),
+    "KV.Txn": (Requests.txn, Answers.txn),
+    "Watch.Watch": (Requests.watch, Answers.watch),
+    "Lease.LeaseGrant": (Requests.grant, Answers.lease),
+    "Lease.LeaseRevoke": (Requests.lease, Answers.nothing),
+    "Lease.LeaseKeepAlive": (Requests.lease, Answers.lease),
+    "Lease.LeaseTimeToLive": (Requests.lease, Answers.time_to_live),
+    "Lease.LeaseLeases": (Requests.leases, Answers.leases),
+    "Lock.Lock": (Requests.contend, Answers.lock),
+    "Lock.Unlock": (Requests.unlock, Answers.nothing),
+    "Election.Campaign": (Requests.contend, Answers.campaign),
+    "Election.Proclaim": (Requests.lead, Answers.nothing),
+    "Election.Leader": (Requests.name, Answers.leader),
+    "Election.Observe": (Requests.name, Answers.leader),
+    "Election.Resign": (Requests.lead, Answers.nothing),
+}
+
+SCOPED = frozenset(_RPCS)
+"""The RPCs that can be kept in a namespace. All others act on the whole of etcd."""
+
+
+class Namespace:
+    """Keeps the messages of one caller under *prefix*.
+
+    Args:
+        prefix: what all keys of the caller begin with in etcd, such as ``b"/teams/red/"``. End it
+            with a separator: ``b"/teams/red"`` holds the keys of ``/teams/redwood/`` too.
+        lease_secret: marks leases as of a namespace; the same in all gateways to one etcd. Needed
+            where callers can choose the prefix, as one who knows the secret could choose a prefix
+            for the sake of a certain lease.
+
+    Raises:
+        ValueError: the prefix is empty, or one of the two is not bytes.
+    """
+
+    __slots__ = ("_answers", "_requests")
+
+    def __init__(self, prefix: bytes, lease_secret: bytes = b"") -> None:
+        if not _is_bytes(prefix) or not prefix:
+            raise ValueError("a namespace is bytes, and at least one: such as b'/teams/red/'")
+        if not _is_bytes(lease_secret):
+            raise ValueError("lease_secret= takes bytes, such as secrets.token_bytes(32)")
+        keys, leases = Keys(prefix), Leases(prefix, lease_secret)
+        self._requests = Requests(keys, leases)
+        self._answers = Answers(keys, leases)
+
+    def enter(self, rpc: str, message: Message) -> None:
+        """Change a request in place: the caller's keys and leases become etcd's.
+
+        What etcd would refuse stays such that etcd refuses it: an empty key stays empty, and a
+        lease of others becomes one that nobody has.
+
+        Args:
+            rpc: its name, such as ``KV.Range``.
+            message: the request, or one of a stream's requests.
+
+        Raises:
+            Denied: the RPC cannot be kept in a namespace, or this request cannot. The message may
+                be half changed then, and must not be sent.
+        """
+        _changes(rpc)[0](self._requests, message)
+
+    def leave(self, rpc: str, message: Message) -> None:
+        """Change an answer in place: etcd's keys and leases become the caller's.
+
+        Raises:
+            Denied: the RPC cannot be kept in a namespace.
+        """
+        _changes(rpc)[1](self._answers, message)
+
+
+def _changes(rpc: str) -> tuple[_Change, _Change]:
+    try:
+        return _RPCS[rpc]
+    except KeyError:
+        raise Denied(403, f"{rpc} acts on all of etcd: not granted in a namespace") from None
+
+
+def _is_bytes(value: object) -> bool:
+    return isinstance(value, bytes)

@@ -1,0 +1,78 @@
+r"""Keys under a prefix: one key, intervals of keys, and the way back.
+
+An interval has etcd's form. An empty ``range_end`` names the one key, ``b"\0"`` everything from the
+key on, anything else ends the half-open interval. Keys are ordered as bytes, and a common prefix
+does not change their order, so ``[a, b)`` in the namespace is ``[prefix + a, prefix + b)`` in etcd.
+The one interval that has to be cut is the one without an end: it ends where the prefix does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+FROM_KEY = b"\0"
+"""The ``range_end`` for everything from the key on."""
+
+
+class Keys:
+    """The keys that begin with *prefix* and are longer than it.
+
+    The prefix itself is outside: the caller would know it as the empty key, which etcd has not.
+    """
+
+    __slots__ = ("_end", "_prefix")
+
+    def __init__(self, prefix: bytes) -> None:
+        self._prefix = prefix
+        self._end = end_of(prefix)
+
+    def holds(self, key: bytes) -> bool:
+        """Whether *key*, as etcd has it, is in the namespace."""
+        return len(key) > len(self._prefix) and key.startswith(self._prefix)
+
+    def enter(self, key: bytes) -> bytes:
+        """The caller's key as etcd has it; an empty one stays empty, for etcd to refuse."""
+        return self._prefix + key if key else b""
+
+    def enter_interval(self, message: Any) -> None:
+        """Change ``key`` and ``range_end`` of *message* in place.
+
+        An empty key loses its range: etcd refuses the request in either case, with all its checks
+        in its own order, and what is sent names no key that can exist.
+        """
+        key, end = message.key, message.range_end
+        if not key:
+            message.range_end = b""
+            return
+        message.key = self._prefix + key
+        if end:
+            message.range_end = self._end if end == FROM_KEY else self._prefix + end
+
+    def leave(self, key: bytes) -> bytes:
+        """etcd's key as the caller has it; empty for one from outside."""
+        return key[len(self._prefix) :] if self.holds(key) else b""
+
+    def enter_name(self, name: bytes) -> bytes:
+        """The name of a lock or an election: its keys are under the name and a slash.
+
+        An empty name is allowed, as in etcd.
+        """
+        return self._prefix + name
+
+    def leave_name(self, name: bytes) -> bytes:
+        """The name as the caller has it; empty for one from outside."""
+        return name[len(self._prefix) :] if name.startswith(self._prefix) else b""
+
+
+def end_of(prefix: bytes) -> bytes:
+    r"""The end of the interval of all keys that begin with *prefix*.
+
+    It is the least key behind all of them, or :data:`FROM_KEY` where there is none: nothing is
+    behind ``b"\xff\xff"``.
+
+    Source: etcd client/v3/op.go, getPrefix. client/v3/namespace/util.go keeps a ``b"\0"`` for each
+    trailing ``b"\xff"`` of the prefix, and so lets a neighbour in: for ``b"a\xff"`` it ends at
+    ``b"b\0"``, behind the key ``b"b"``.
+    """
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes([kept[-1] + 1]) if kept else FROM_KEY

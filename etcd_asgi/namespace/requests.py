@@ -1,0 +1,123 @@
+"""Request messages on their way in: the caller's keys and leases become etcd's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etcd_asgi.errors import Denied
+from etcd_asgi.namespace.keys import Keys
+from etcd_asgi.namespace.leases import MAX_LEASE_ID, Leases
+
+MAX_TXN_LEVELS = 40
+"""Transactions in one another. The answer to 49 is the deepest that protobuf's parser takes, and an
+answer that cannot be parsed cannot be kept in its namespace."""
+
+_SMALLEST_KEY = b"\0"
+
+# etcdserverpb.Compare: CompareTarget and CompareResult.
+_LEASE = 4
+_GREATER, _LESS = 1, 2
+
+
+class Requests:
+    """One method for each kind of request, each changing its message in place."""
+
+    __slots__ = ("_keys", "_leases")
+
+    def __init__(self, keys: Keys, leases: Leases) -> None:
+        self._keys = keys
+        self._leases = leases
+
+    def interval(self, message: Any) -> None:
+        """Range and DeleteRange."""
+        self._keys.enter_interval(message)
+
+    def put(self, message: Any) -> None:
+        """Put."""
+        message.key = self._keys.enter(message.key)
+        message.lease = self._leases.enter(message.lease)
+
+    def txn(self, message: Any, level: int = 1) -> None:
+        """Txn: its comparisons and both branches, transactions in it included.
+
+        Raises:
+            Denied: it is nested too deeply, or orders leases.
+        """
+        if level > MAX_TXN_LEVELS:
+            raise Denied(400, f"a transaction in a namespace has at most {MAX_TXN_LEVELS} levels")
+        for compare in message.compare:
+            self._compare(compare)
+        for branch in (message.success, message.failure):
+            for operation in branch:
+                self._operation(operation, level)
+
+    def watch(self, message: Any) -> None:
+        """Watch: a new watch; cancel and progress name nothing but their stream's own watches.
+
+        Source: etcd server/etcdserver/api/v3rpc/watch.go, recvLoop: an empty key is the smallest.
+        """
+        if message.WhichOneof("request_union") != "create_request":
+            return
+        create = message.create_request
+        if not create.key:
+            create.key = _SMALLEST_KEY
+        self._keys.enter_interval(create)
+
+    def grant(self, message: Any) -> None:
+        """LeaseGrant.
+
+        Raises:
+            Denied: the ID is not one that a namespace has.
+        """
+        if not 0 <= message.ID <= MAX_LEASE_ID:
+            raise Denied(400, f"the ID of a lease in a namespace is at most {MAX_LEASE_ID}")
+        message.ID = self._leases.enter(message.ID) if message.ID else self._leases.draw()
+
+    def lease(self, message: Any) -> None:
+        """LeaseRevoke, LeaseKeepAlive and LeaseTimeToLive."""
+        message.ID = self._leases.enter(message.ID)
+
+    def leases(self, message: Any) -> None:
+        """LeaseLeases names nothing."""
+
+    def name(self, message: Any) -> None:
+        """Leader and Observe."""
+        message.name = self._keys.enter_name(message.name)
+
+    def contend(self, message: Any) -> None:
+        """Lock and Campaign."""
+        self.name(message)
+        message.lease = self._leases.enter(message.lease)
+
+    def unlock(self, message: Any) -> None:
+        """Unlock, which deletes its key, whatever that is."""
+        message.key = self._keys.enter(message.key)
+
+    def lead(self, message: Any) -> None:
+        """Proclaim and Resign, which write their leader's key, whatever that is.
+
+        A missing leader stays missing, for etcd to refuse.
+        """
+        if message.HasField("leader"):
+            leader = message.leader
+            self.contend(leader)
+            leader.key = self._keys.enter(leader.key)
+
+    def _operation(self, operation: Any, level: int) -> None:
+        match operation.WhichOneof("request"):
+            case "request_range":
+                self.interval(operation.request_range)
+            case "request_put":
+                self.put(operation.request_put)
+            case "request_delete_range":
+                self.interval(operation.request_delete_range)
+            case "request_txn":
+                self.txn(operation.request_txn, level + 1)
+
+    def _compare(self, compare: Any) -> None:
+        self._keys.enter_interval(compare)
+        if compare.WhichOneof("target_union") != "lease" or compare.lease == 0:
+            return
+        if compare.target == _LEASE and compare.result in (_GREATER, _LESS):
+            raise Denied(400, "leases in a namespace have no order: compare with EQUAL, NOT_EQUAL")
+        compare.lease = self._leases.enter_compared(compare.lease)
