@@ -141,7 +141,7 @@ class Conversation:
             self.end(error if self._call is None else _told(error))
         except Exception:
             logger.exception("error in %s", self._transcoder.binding.name)
-            self.end(UpstreamError(Code.INTERNAL, "internal error"))
+            self.end(UpstreamError(Code.INTERNAL, "internal error", local=True))
 
     async def _left(self) -> bool:
         try:
