@@ -15,6 +15,7 @@ from etcd_asgi.audit import Audit
 from etcd_asgi.errors import Denied
 from etcd_asgi.guarded import GuardedTranscoder
 from etcd_asgi.metadata import RequestHeaders, without_login
+from etcd_asgi.namespace import SCOPED, Namespace
 from etcd_asgi.origin import Origins
 from etcd_asgi.passage import Authorize, Passage
 from etcd_asgi.quota import Watching, WatchQuotas
@@ -24,8 +25,8 @@ from etcd_asgi.upstream import Upstream
 
 logger = logging.getLogger("etcd_asgi")
 
-_SIZES = 128
-"""Limits of bodies that are kept from one request to the next."""
+_KEPT = 1024
+"""Namespaces, and limits of bodies, that are kept from one request to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class Admission:
     """
 
     def __init__(self, rules: Rules, limits: Limits, upstream: Upstream) -> None:
+        if not isinstance(rules.lease_secret, bytes):
+            raise ValueError("lease_secret= takes bytes, such as secrets.token_bytes(32)")
         self.origins = Origins(rules.allowed_origins)
         self.is_open = (
             rules.access is passthrough and rules.authorize is None and rules.audit is None
@@ -62,7 +65,8 @@ class Admission:
         self._limits = limits
         self._upstream = upstream
         self._quotas = WatchQuotas()
-        self._lesser = lru_cache(_SIZES)(self._new_limits)
+        self._namespace = lru_cache(_KEPT)(self._new_namespace)
+        self._lesser = lru_cache(_KEPT)(self._new_limits)
 
     async def grant(self, scope: Scope) -> Grant:
         """What the host grants to whoever sent a request.
@@ -127,10 +131,13 @@ class Admission:
             conn=HTTPConnection(scope),
             rpc=rpc,
             authorize=self._rules.authorize,
-            namespace=None,
+            namespace=self._namespace(grant.namespace) if grant.namespace else None,
             watching=watching,
             audit=self._rules.audit,
         )
+
+    def _new_namespace(self, prefix: bytes) -> Namespace:
+        return Namespace(prefix, self._rules.lease_secret)
 
     def _new_limits(self, max_body_bytes: int) -> Limits:
         most = min(max_body_bytes, self._limits.max_body_bytes)
@@ -140,5 +147,5 @@ class Admission:
 def _check(grant: Grant, rpc: str) -> None:
     if rpc not in grant.rpcs:
         raise Denied(403, f"{rpc} is not granted")
-    if grant.namespace:
-        raise NotImplementedError("namespaces")
+    if grant.namespace and rpc not in SCOPED:
+        raise Denied(403, f"{rpc} reaches beyond a namespace of keys, and is not granted in one")

@@ -118,6 +118,30 @@ async def test_a_watch_that_has_ended_makes_room_for_another(
         assert '"canceled":true' in answer.text
 
 
+async def test_keys_are_those_of_the_namespace(etcd: EtcdServer, key: str) -> None:
+    access = as_user(
+        writer=Grant(namespace=key.encode()), reader=Grant(), few=Grant(namespace=b"elsewhere/")
+    )
+    async with client_of(Gateway(etcd.endpoint, access=access)) as client:
+        body = {"key": text("k"), "value": text("v")}
+        assert (await client.post("/v3/kv/put", json=body, headers=WRITER)).status_code == 200
+        everything = {"key": text("\0"), "range_end": text("\0")}
+        for user, seen in ((WRITER, ["k"]), (FEW, [])):
+            answer = await client.post("/v3/kv/range", json=everything, headers=user)
+            assert [kv["key"] for kv in answer.json().get("kvs", [])] == list(map(text, seen))
+        answer = await client.post("/v3/kv/range", json={"key": text(key + "k")}, headers=READER)
+        assert answer.json()["count"] == "1"
+
+
+@pytest.mark.parametrize("path", ["/v3/kv/compaction", "/v3/maintenance/snapshot"])
+async def test_what_reaches_beyond_a_namespace_is_refused(etcd: EtcdServer, path: str) -> None:
+    access = as_user(writer=Grant(namespace=b"here/"))
+    async with client_of(Gateway(etcd.endpoint, access=access)) as client:
+        answer = await client.post(path, json={}, headers=WRITER)
+        assert answer.status_code == 403
+        assert "reaches beyond a namespace" in answer.json()["message"]
+
+
 async def test_the_caller_is_told_what_it_may_do(client: httpx.AsyncClient) -> None:
     answer = await client.get("/grant", headers=READER)
     assert answer.json() == {"rpcs": sorted(READ_ONLY), "namespaced": False, "user": "rita"}
