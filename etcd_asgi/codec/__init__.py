@@ -11,12 +11,24 @@ from collections.abc import Callable
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from etcd_asgi.codec import exact, fast, gojson
+from etcd_asgi.codec import deep, exact, fast, gojson
 from etcd_asgi.codec.dialect import Dialect
-from etcd_asgi.codec.encode import compact, encode, encoder
+from etcd_asgi.codec.encode import compact, encode
+from etcd_asgi.codec.encode import encoder as encoder_of
+from etcd_asgi.codec.shown import BASE64
+from etcd_asgi.codec.text import TEXT
 from etcd_asgi.errors import DecodeError
 
-__all__ = ["Dialect", "check_begun", "compact", "decode", "decoder", "encode", "encoder"]
+__all__ = [
+    "Dialect",
+    "check_begun",
+    "compact",
+    "decode",
+    "decoder",
+    "deep_encoder",
+    "encode",
+    "encoder",
+]
 
 
 def check_begun(text: bytes) -> None:
@@ -32,7 +44,14 @@ def check_begun(text: bytes) -> None:
             raise
 
 
-def decode(descriptor: Descriptor, body: bytes, dialect: Dialect, *, max_depth: int) -> Message:
+def decode(
+    descriptor: Descriptor,
+    body: bytes,
+    dialect: Dialect,
+    *,
+    max_depth: int,
+    text: bool = False,
+) -> Message:
     """The message in the first JSON value of *body*; what follows that value is ignored.
 
     Args:
@@ -40,23 +59,40 @@ def decode(descriptor: Descriptor, body: bytes, dialect: Dialect, *, max_depth: 
         body: UTF-8 text; nothing but blanks gives an empty message.
         dialect: whose rules decide where the releases differ.
         max_depth: levels of messages that may be nested, the outermost included.
+        text: whether bytes are text, as :mod:`etcd_asgi.codec.text` has it, instead of base64.
 
     Raises:
         DecodeError: the text is not such a message; it says what was given and expected.
     """
-    return decoder(descriptor, dialect, max_depth=max_depth)(body)
+    return decoder(descriptor, dialect, max_depth=max_depth, text=text)(body)
 
 
 def decoder(
-    descriptor: Descriptor, dialect: Dialect, *, max_depth: int
+    descriptor: Descriptor, dialect: Dialect, *, max_depth: int, text: bool = False
 ) -> Callable[[bytes], Message]:
     """What :func:`decode` does for one kind of body: a function to keep for many."""
-    read = fast.decoder(descriptor)
+    read = fast.decoder(descriptor, text=text)
 
     def decode_body(body: bytes) -> Message:
         try:
             return read(body, max_depth)
         except fast.Irregular:
-            return exact.decode(descriptor, body, dialect, max_depth=max_depth)
+            return exact.decode(descriptor, body, dialect, max_depth=max_depth, text=text)
 
     return decode_body
+
+
+def encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[Message], bytes]:
+    """The function from a message of *descriptor*'s type to its JSON.
+
+    Args:
+        descriptor: the type.
+        text: whether bytes are text, as :mod:`etcd_asgi.codec.text` has it, instead of base64.
+    """
+    return encoder_of(descriptor, TEXT if text else BASE64)
+
+
+def deep_encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[bytes], bytes]:
+    """What :func:`encoder` gives, for serialized messages too deep for protobuf's parser."""
+    shown = TEXT if text else BASE64
+    return lambda data: compact(deep.encode(descriptor, data, shown))

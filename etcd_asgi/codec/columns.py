@@ -7,7 +7,6 @@ the text: no Python code runs per element as long as the elements are alike.
 
 from __future__ import annotations
 
-from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from etcd_asgi.codec.kinds import INT64, is_repeated
+from etcd_asgi.codec.shown import BASE64, Shown
 
 WORTHWHILE = 8
 """From this many elements on the columns are quicker than the elements one by one."""
@@ -29,11 +29,17 @@ Field = tuple[bytes, Callable[[Any], Any], bool]
 _VARYING = b"%b"
 """The place of a field that some elements have and some have not, in an element's format."""
 
+_START = b"\1"
+"""Stands where an element begins whose first field is not known: a comma behind it is one too many.
+Nothing in JSON holds a raw control character."""
+
 Column = tuple[bytes, Iterable[Any] | None]
 """The place in an element's format, and what to fill it with, element by element."""
 
 
-def encoder(descriptor: Descriptor) -> Callable[[Sequence[Any]], list[bytes]] | None:
+def encoder(
+    descriptor: Descriptor, shown: Shown = BASE64
+) -> Callable[[Sequence[Any]], list[bytes]] | None:
     """The function from a list of messages to slices of their JSON, to be joined by commas.
 
     ``None`` for a type with fields other than bytes and 64-bit integers.
@@ -47,7 +53,7 @@ def encoder(descriptor: Descriptor) -> Callable[[Sequence[Any]], list[bytes]] | 
 
     def encode(items: Sequence[Any]) -> list[bytes]:
         slices = range(0, len(items), _SLICE)
-        return [_encode(items[at : at + _SLICE], fields) for at in slices]
+        return [_encode(items[at : at + _SLICE], fields, shown) for at in slices]
 
     return encode
 
@@ -58,27 +64,28 @@ def _is_flat(field: FieldDescriptor) -> bool:
     return field.type == FieldDescriptor.TYPE_BYTES or field.type in INT64
 
 
-def _encode(items: Sequence[Any], fields: list[Field]) -> bytes:
+def _encode(items: Sequence[Any], fields: list[Field], shown: Shown) -> bytes:
     columns = []
     for name, getter, is_bytes in fields:
         values = list(map(getter, items))
         if any(values):
-            columns.append(_column(name, values, is_bytes))
+            columns.append(_column(name, values, shown if is_bytes else None))
     one = b"".join([place for place, _ in columns]).removeprefix(b",")
-    form = b",".join([b"{%b}" % one] * len(items))
+    varying = one.startswith(_VARYING)
+    form = b",".join([b"{%b%b}" % (_START if varying else b"", one)] * len(items))
     text = form % _across([fill for _, fill in columns if fill is not None], len(items))
     text = text.replace(b"\n", b"")  # base64's
-    # No encoded value holds a brace, so a comma behind one is before an element's first field.
-    return text.replace(b"{,", b"{") if one.startswith(_VARYING) else text
+    return text.replace(_START + b",", b"").replace(_START, b"") if varying else text
 
 
-def _column(name: bytes, values: list[Any], is_bytes: bool) -> Column:
+def _column(name: bytes, values: list[Any], shown: Shown | None) -> Column:
     if not all(values):
-        if is_bytes:
-            return _VARYING, [b',"%b":"%b"' % (name, b2a_base64(v)) if v else b"" for v in values]
+        if shown:
+            each, fill = b',"%b":%b' % (name, shown.place), shown.fill
+            return _VARYING, [each % fill(v) if v else b"" for v in values]
         return _VARYING, [b',"%b":"%d"' % (name, v) if v else b"" for v in values]
-    if is_bytes:
-        return b',"%b":"%%b"' % name, map(b2a_base64, values)
+    if shown:
+        return b',"%b":%b' % (name, shown.place), map(shown.fill, values)
     if values.count(values[0]) == len(values):
         return b',"%b":"%d"' % (name, values[0]), None
     return b',"%b":"%%d"' % name, values

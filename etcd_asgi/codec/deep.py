@@ -13,12 +13,13 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from etcd_asgi import proto
 from etcd_asgi.codec.encode import writer
 from etcd_asgi.codec.kinds import is_repeated
+from etcd_asgi.codec.shown import BASE64, Shown
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _FIXED = {_FIXED64: 8, _FIXED32: 4}
 
 
-def encode(descriptor: Descriptor, data: bytes) -> str:
+def encode(descriptor: Descriptor, data: bytes, shown: Shown = BASE64) -> str:
     """The JSON text of a serialized message of *descriptor*'s type.
 
     Members that are messages follow all others. The text may hold newlines, as that of
@@ -27,13 +28,13 @@ def encode(descriptor: Descriptor, data: bytes) -> str:
     Raises:
         ValueError: the bytes are no such message.
     """
-    parts, plain = _take_apart(descriptor, data)
+    parts, plain = _take_apart(descriptor, data, shown)
     members = [
         f'"{descriptor.fields_by_number[number].name}":{_value(texts, number, descriptor)}'
         for number, texts in parts.items()
     ]
     message = proto.message_class(descriptor).FromString(plain)
-    flat = writer(descriptor)(message, [])[1:-1]
+    flat = writer(descriptor, shown)(message, [])[1:-1]
     return "{" + ",".join(([flat] if flat else []) + members) + "}"
 
 
@@ -43,7 +44,9 @@ def _value(texts: list[str], number: int, descriptor: Descriptor) -> str:
     return texts[-1]
 
 
-def _take_apart(descriptor: Descriptor, data: bytes) -> tuple[dict[int, list[str]], bytes]:
+def _take_apart(
+    descriptor: Descriptor, data: bytes, shown: Shown
+) -> tuple[dict[int, list[str]], bytes]:
     """The JSON of the fields that are messages, by number, and the bytes of all others."""
     parts: dict[int, list[str]] = {}
     plain = bytearray()
@@ -53,7 +56,8 @@ def _take_apart(descriptor: Descriptor, data: bytes) -> tuple[dict[int, list[str
             plain += data[start:end]
         else:
             assert field.message_type is not None
-            parts.setdefault(number, []).append(encode(field.message_type, data[content:end]))
+            part = encode(field.message_type, data[content:end], shown)
+            parts.setdefault(number, []).append(part)
     return parts, bytes(plain)
 
 

@@ -1,7 +1,8 @@
 """Messages to JSON, by a function generated once for each message type.
 
 The output is compact, in the order of the definition, with the names of the definition; fields
-that hold their default are left out, 64-bit integers are strings and bytes are padded base64.
+that hold their default are left out, 64-bit integers are strings and bytes are padded base64, or
+shown as :mod:`etcd_asgi.codec.text` has it.
 
 Source: grpc-gateway runtime/marshal_jsonpb.go with OrigName (etcd 3.4, 3.5) and UseProtoNames
 (etcd server/embed/serve.go, registerGateway, 3.6 on). Both also escape ``<``, ``>`` and ``&`` in
@@ -10,7 +11,6 @@ places; these are left as they are, which parses to the same string.
 
 from __future__ import annotations
 
-from binascii import b2a_base64
 from collections.abc import Callable
 from functools import cache
 from json.encoder import encode_basestring
@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 
 from etcd_asgi.codec import columns
 from etcd_asgi.codec.kinds import INT64, is_repeated, member_names
+from etcd_asgi.codec.shown import BASE64, Shown
 
 Write = Callable[[Any, list[bytes]], str]
 """From a message to its JSON text, less the slices of long lists that are put aside."""
@@ -53,9 +54,9 @@ def encode(descriptor: Descriptor, message: Message) -> bytes:
 
 
 @cache
-def encoder(descriptor: Descriptor) -> Callable[[Message], bytes]:
-    """The function from a message of *descriptor*'s type to its JSON."""
-    write = writer(descriptor)
+def encoder(descriptor: Descriptor, shown: Shown = BASE64) -> Callable[[Message], bytes]:
+    """The function from a message of *descriptor*'s type to its JSON, bytes as *shown*."""
+    write = writer(descriptor, shown)
 
     def encode_message(message: Message) -> bytes:
         aside: list[bytes] = []
@@ -73,64 +74,70 @@ def _together(text: bytes, aside: list[bytes]) -> bytes:
 
 
 @cache
-def writer(descriptor: Descriptor) -> Write:
-    """The generated function that writes a message of *descriptor*'s type.
+def writer(descriptor: Descriptor, shown: Shown) -> Write:
+    """The generated function that writes a message of *descriptor*'s type, bytes as *shown*.
 
     The text may hold newlines that :func:`compact` removes.
     """
-    scope: dict[str, Any] = {"b64": b2a_base64, "quote": encode_basestring}
+    scope: dict[str, Any] = {"show": shown.show, "quote": encode_basestring}
     lines = ["def write(m, aside):"]
     if descriptor.full_name in _USUAL:
-        loads, test, text = _usual(descriptor, "m")
+        loads, test, text = _usual(descriptor, "m", shown)
         lines += [f"    {loads}", f"    if {test}: return f'{text}'"]
     lines.append("    s = ''")
     for field in descriptor.fields:
-        lines += _field(field, descriptor, scope)
+        lines += _field(field, descriptor, scope, shown)
     lines.append("    return f'{{{s[1:]}}}'")
     exec(compile("\n".join(lines), f"<writer of {descriptor.full_name}>", "exec"), scope)
     function: Write = scope["write"]
     return function
 
 
-def _usual(descriptor: Descriptor, var: str) -> tuple[str, str, str]:
+def _usual(descriptor: Descriptor, var: str, shown: Shown) -> tuple[str, str, str]:
     """For the message in *var*: what loads its fields, tests for the usual ones, and writes it."""
     usual = _USUAL[descriptor.full_name]
     absent = [field.name for field in descriptor.fields if field.name not in usual]
     loads = "; ".join(f"{name} = {var}.{name}" for name in usual)
     test = " and ".join([*usual, *(f"not {var}.{name}" for name in absent)])
     fields = (descriptor.fields_by_name[name] for name in usual)
-    text = ",".join(f'"{field.name}":{_value(field, field.name, {})}' for field in fields)
+    text = ",".join(f'"{field.name}":{_value(field, field.name, {}, shown)}' for field in fields)
     return loads, test, f"{{{{{text}}}}}"
 
 
-def _field(field: FieldDescriptor, owner: Descriptor, scope: dict[str, Any]) -> list[str]:
+def _field(
+    field: FieldDescriptor, owner: Descriptor, scope: dict[str, Any], shown: Shown
+) -> list[str]:
     name = field.name
     if is_repeated(field):
-        each = _each(field, owner, scope)
+        each = _each(field, owner, scope, shown)
         return [f"    v = m.{name}", f"    if v: s = f'{{s}},\"{name}\":[{{{each}(v, aside)}}]'"]
-    value = _value(field, "v", scope, owner)
+    value = _value(field, "v", scope, shown, owner)
     add = f"s = f'{{s}},\"{name}\":{value}'"
     if field.message_type is None and field.containing_oneof is None:
         return [f"    v = m.{name}", f"    if v: {add}"]
     present = f"if m.HasField('{name}'): v = m.{name}; {add}"
     if field.message_type is None or field.message_type.full_name != _ALWAYS:
         return [f"    {present}"]
-    loads, test, text = _usual(field.message_type, "v")
+    loads, test, text = _usual(field.message_type, "v", shown)
     usual = f"if {test}: s = f'{{s}},\"{name}\":{text}'"
     return [f"    v = m.{name}; {loads}", f"    {usual}", f"    el{present}"]
 
 
 def _value(
-    field: FieldDescriptor, var: str, scope: dict[str, Any], owner: Descriptor | None = None
+    field: FieldDescriptor,
+    var: str,
+    scope: dict[str, Any],
+    shown: Shown,
+    owner: Descriptor | None = None,
 ) -> str:
     """What stands in a generated f-string for the value in *var*."""
     if field.message_type is not None:
-        return f"{{{_message(field.message_type, owner, scope)}({var}, aside)}}"
+        return f"{{{_message(field.message_type, owner, scope, shown)}({var}, aside)}}"
     if field.enum_type is not None:
         return f"{{{_enum(field, scope)}.get({var}, {var})}}"
     match field.type:
         case FieldDescriptor.TYPE_BYTES:
-            return f'"{{b64({var}).decode()}}"'
+            return shown.expression.format(var=var)
         case FieldDescriptor.TYPE_STRING:
             return f"{{quote({var})}}"
         case FieldDescriptor.TYPE_BOOL:
@@ -140,32 +147,32 @@ def _value(
     return f"{{{var}}}"
 
 
-def _each(field: FieldDescriptor, owner: Descriptor, scope: dict[str, Any]) -> str:
+def _each(field: FieldDescriptor, owner: Descriptor, scope: dict[str, Any], shown: Shown) -> str:
     """The name under which *scope* holds the writer of a repeated field's elements."""
     name = f"each_{field.name}"
     if field.message_type is None:
-        scope[name] = _each_scalar(field)
+        scope[name] = _each_scalar(field, shown)
     else:
-        one = scope[_message(field.message_type, owner, scope)]
-        scope[name] = _each_message(field.message_type, one)
+        one = scope[_message(field.message_type, owner, scope, shown)]
+        scope[name] = _each_message(field.message_type, one, shown)
     return name
 
 
-def _each_scalar(field: FieldDescriptor) -> Write:
+def _each_scalar(field: FieldDescriptor, shown: Shown) -> Write:
     """From a list of scalars to their JSON, joined by commas."""
-    scope: dict[str, Any] = {"b64": b2a_base64, "quote": encode_basestring}
-    element = _value(field, "x", scope)
+    scope: dict[str, Any] = {"show": shown.show, "quote": encode_basestring}
+    element = _value(field, "x", scope, shown)
     exec(f"def each(items, aside): return ','.join([f'{element}' for x in items])", scope)
     each: Write = scope["each"]
     return each
 
 
-def _each_message(descriptor: Descriptor, one: Write) -> Write:
+def _each_message(descriptor: Descriptor, one: Write, shown: Shown) -> Write:
     """From a list of messages to their JSON, joined by commas.
 
     They are copied to a list, as protobuf's own iterator costs more than the copy.
     """
-    in_columns = columns.encoder(descriptor)
+    in_columns = columns.encoder(descriptor, shown)
 
     def each(items: Any, aside: list[bytes]) -> str:
         count = len(items)
@@ -180,18 +187,27 @@ def _each_message(descriptor: Descriptor, one: Write) -> Write:
     return each
 
 
-def _message(descriptor: Descriptor, owner: Descriptor | None, scope: dict[str, Any]) -> str:
+def _message(
+    descriptor: Descriptor, owner: Descriptor | None, scope: dict[str, Any], shown: Shown
+) -> str:
     """The name under which *scope* holds the writer of *descriptor*."""
     name = "write_" + descriptor.full_name.replace(".", "_")
     if name not in scope:
         recursive = owner is not None and _reaches(descriptor, owner)
-        scope[name] = _late(descriptor) if recursive else writer(descriptor)
+        scope[name] = _late(descriptor, shown) if recursive else writer(descriptor, shown)
     return name
 
 
-def _late(descriptor: Descriptor) -> Write:
-    """A writer that is looked up when called: its type contains itself."""
-    return lambda message, aside: writer(descriptor)(message, aside)  # noqa: PLW0108 - not yet there
+def _late(descriptor: Descriptor, shown: Shown) -> Write:
+    """A writer that is looked up at its first call: its type contains itself."""
+    found: list[Write] = []
+
+    def write(message: Any, aside: list[bytes]) -> str:
+        if not found:
+            found.append(writer(descriptor, shown))
+        return found[0](message, aside)
+
+    return write
 
 
 def _reaches(start: Descriptor, goal: Descriptor) -> bool:

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 
 from etcd_asgi.codec import jsonpb, protojson
 from etcd_asgi.codec.dialect import Dialect
+from etcd_asgi.codec.fields import fields_of, text_fields_of
 from etcd_asgi.codec.gojson import first_value
 from etcd_asgi.codec.reading import finish
 from etcd_asgi.proto import message_class
@@ -23,7 +24,14 @@ from etcd_asgi.proto import message_class
 _READERS = {Dialect.JSONPB: jsonpb.read, Dialect.PROTOJSON: protojson.read}
 
 
-def decode(descriptor: Descriptor, body: bytes, dialect: Dialect, *, max_depth: int) -> Message:
+def decode(
+    descriptor: Descriptor,
+    body: bytes,
+    dialect: Dialect,
+    *,
+    max_depth: int,
+    text: bool = False,
+) -> Message:
     """The message that the first JSON value of *body* stands for.
 
     Args:
@@ -32,6 +40,7 @@ def decode(descriptor: Descriptor, body: bytes, dialect: Dialect, *, max_depth: 
         dialect: whose rules apply.
         max_depth: how many messages deep messages may nest, the outermost one counted. JSON of
             unknown members may nest deeper, as deep as Go allows.
+        text: whether bytes fields are read as :mod:`etcd_asgi.codec.text` has it.
 
     Raises:
         DecodeError: it is not such a message. The text is stock's, save for *max_depth*.
@@ -39,5 +48,6 @@ def decode(descriptor: Descriptor, body: bytes, dialect: Dialect, *, max_depth: 
     message = message_class(descriptor)()
     value = first_value(body.decode("utf-8", "surrogateescape"))
     if value is not None:
-        finish(_READERS[dialect](value, message), max_depth)
+        fields = text_fields_of if text else fields_of
+        finish(_READERS[dialect](value, message, fields), max_depth)
     return message

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from binascii import a2b_base64
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from json import JSONDecoder
 from typing import Any, NoReturn
@@ -19,6 +20,7 @@ from google.protobuf.message import Message
 
 from etcd_asgi import proto
 from etcd_asgi.codec.kinds import INT32, INT64, is_repeated
+from etcd_asgi.codec.text import MEMBER
 
 
 class Irregular(Exception):
@@ -34,8 +36,20 @@ Fill = Callable[[Any, Pairs, int], None]
 Put = Callable[[Any, Any, int], None]
 """Set one field of a message from a JSON value."""
 
+Plan = Callable[[Descriptor], Fill]
+"""From a message type to its :data:`Fill`."""
+
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})").fullmatch
 _UNSIGNED_INTEGER = re.compile(r"0|[1-9][0-9]{0,19}").fullmatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """How bytes are read, in generated code and by itself."""
+
+    irregular: str
+    expression: str
+    convert: Callable[[Any], bytes]
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -47,13 +61,14 @@ _scan = JSONDecoder(object_pairs_hook=tuple, parse_constant=_no_constant).scan_o
 
 
 @cache
-def decoder(descriptor: Descriptor) -> Callable[[bytes, int], Message]:
+def decoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[bytes, int], Message]:
     """The function from the first JSON value of a body to a message of *descriptor*'s type.
 
     It takes the body and the levels of messages allowed in it, and raises :class:`Irregular`.
+    Bytes are base64, or *text* as :mod:`etcd_asgi.codec.text` has it.
     """
     message_class = proto.message_class(descriptor)
-    fill = _plan(descriptor)
+    fill = (_text_plan if text else _plan)(descriptor)
 
     def decode(body: bytes, depth: int) -> Message:
         try:
@@ -79,6 +94,17 @@ def _blanks(text: str) -> int:
 
 @cache
 def _plan(descriptor: Descriptor) -> Fill:
+    """How to fill a message of *descriptor*'s type."""
+    return _fill(descriptor, _BASE64, _plan)
+
+
+@cache
+def _text_plan(descriptor: Descriptor) -> Fill:
+    """How to fill a message of *descriptor*'s type in text mode."""
+    return _fill(descriptor, _TEXT, _text_plan)
+
+
+def _fill(descriptor: Descriptor, read: Read, plan: Plan) -> Fill:
     """How to fill a message of *descriptor*'s type.
 
     The fields' bits find a field that is given twice, also under its other name; all members of a
@@ -104,18 +130,18 @@ def _plan(descriptor: Descriptor) -> Fill:
         bits = 1 << field.index
         if field.containing_oneof is not None:
             bits |= 1 << (len(descriptor.fields) + field.containing_oneof.index)
-        fields[field.name] = fields[field.json_name] = (bits, _put(field))
+        fields[field.name] = fields[field.json_name] = (bits, _put(field, read, plan))
     return fill
 
 
-def _put(field: FieldDescriptor) -> Put:
+def _put(field: FieldDescriptor, read: Read, plan: Plan) -> Put:
     name = field.name
     if field.message_type is not None:
-        plan = _late_plan(field.message_type)
-        return _put_messages(name, plan) if is_repeated(field) else _put_message(name, plan)
+        late = _late_plan(field.message_type, plan)
+        return _put_messages(name, late) if is_repeated(field) else _put_message(name, late)
     if not is_repeated(field):
-        return _put_scalar(field)
-    convert = _conversion(field)
+        return _put_scalar(field, read)
+    convert = _conversion(field, read)
 
     def put_list(message: Any, value: Any, depth: int) -> None:  # noqa: ARG001 - a Put takes it
         if type(value) is not list:
@@ -126,22 +152,19 @@ def _put(field: FieldDescriptor) -> Put:
 
 
 _SCALARS = {
-    FieldDescriptor.TYPE_BYTES: (
-        "type(value) is not str or len(value) & 3",
-        "a2b_base64(value, strict_mode=True)",
-    ),
     FieldDescriptor.TYPE_STRING: ("type(value) is not str", "value"),
     FieldDescriptor.TYPE_BOOL: ("type(value) is not bool", "value"),
 }
-"""By field type, when the JSON value is irregular, and the expression for the field. Strict mode
-overlooks surplus padding, thus the look at the length."""
+"""By field type, when the JSON value is irregular, and the expression for the field."""
 
 
-def _put_scalar(field: FieldDescriptor) -> Put:
+def _put_scalar(field: FieldDescriptor, read: Read) -> Put:
     """Generated, as storing to a name is quicker than ``setattr`` and calls are dear."""
     irregular, expression = _SCALARS.get(field.type, ("", "convert(value)"))
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        irregular, expression = read.irregular, read.expression
     scope: dict[str, Any] = {"a2b_base64": a2b_base64, "Irregular": Irregular}
-    scope["convert"] = _conversion(field)
+    scope["convert"] = _conversion(field, read)
     lines = ["def put(message, value, depth):"]
     if irregular:
         lines += [f"    if {irregular}: raise Irregular"]
@@ -151,9 +174,9 @@ def _put_scalar(field: FieldDescriptor) -> Put:
     return put
 
 
-def _late_plan(descriptor: Descriptor) -> Callable[[], Fill]:
+def _late_plan(descriptor: Descriptor, plan: Plan) -> Callable[[], Fill]:
     """The plan of a message type, made when first wanted: a type may contain itself."""
-    return lambda: _plan(descriptor)
+    return lambda: plan(descriptor)
 
 
 def _put_message(name: str, plan: Callable[[], Fill]) -> Put:
@@ -180,13 +203,13 @@ def _put_messages(name: str, plan: Callable[[], Fill]) -> Put:
     return put
 
 
-def _conversion(field: FieldDescriptor) -> Callable[[Any], Any]:
+def _conversion(field: FieldDescriptor, read: Read) -> Callable[[Any], Any]:
     """From the JSON value of a scalar *field* to what its message takes."""
     if field.enum_type is not None:
         return _enum_conversion(field.enum_type)
     match field.type:
         case FieldDescriptor.TYPE_BYTES:
-            return _bytes
+            return read.convert
         case FieldDescriptor.TYPE_STRING:
             return _string
         case FieldDescriptor.TYPE_BOOL:
@@ -201,6 +224,29 @@ def _bytes(value: Any) -> bytes:
     if type(value) is not str or len(value) & 3:
         raise Irregular
     return a2b_base64(value, strict_mode=True)
+
+
+def _text(value: Any) -> bytes:
+    """In text mode: a string, which the scanner found to be Unicode, or the object."""
+    if type(value) is str:
+        return value.encode()
+    if type(value) is not tuple or len(value) != 1 or value[0][0] != MEMBER:
+        raise Irregular
+    return _bytes(value[0][1])
+
+
+_BASE64 = Read(
+    irregular="type(value) is not str or len(value) & 3",
+    expression="a2b_base64(value, strict_mode=True)",
+    convert=_bytes,
+)
+"""Strict mode overlooks surplus padding, thus the look at the length."""
+
+_TEXT = Read(
+    irregular="",
+    expression="value.encode() if type(value) is str else convert(value)",
+    convert=_text,
+)
 
 
 def _string(value: Any) -> str:

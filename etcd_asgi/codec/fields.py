@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
@@ -28,6 +28,10 @@ _KINDS = {
 """Kinds of field by the names that protobuf-go prints. etcd's requests need no others."""
 
 
+TEXT = "text"
+"""The kind of a bytes field in text mode."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One field of a message."""
@@ -39,6 +43,8 @@ class Field:
     """In lowerCamelCase: ``rangeEnd``."""
 
     kind: str
+    """As protobuf-go prints it; for bytes in text mode, :data:`TEXT`."""
+
     repeated: bool
     message: Descriptor | None
     """The type of a message field."""
@@ -74,6 +80,23 @@ def fields_of(descriptor: Descriptor) -> Fields:
     ordered = tuple(_field(one) for one in descriptor.fields)
     by_name = {one.name: one for one in ordered} | {one.json_name: one for one in ordered}
     return Fields(ordered=ordered, by_name=by_name)
+
+
+FieldsOf = Callable[[Any], Fields]
+"""From a message's descriptor to its fields, in one of the two modes."""
+
+
+@cache
+def text_fields_of(descriptor: Descriptor) -> Fields:
+    """The fields of a message in text mode: see :func:`fields_of`."""
+    fields = fields_of(descriptor)
+    as_text = {
+        one.name: replace(one, kind=TEXT) if one.kind == "bytes" else one for one in fields.ordered
+    }
+    return Fields(
+        ordered=tuple(as_text.values()),
+        by_name={name: as_text[one.name] for name, one in fields.by_name.items()},
+    )
 
 
 def _field(one: FieldDescriptor) -> Field:

@@ -19,11 +19,12 @@ from typing import NoReturn
 from google.protobuf.message import Message
 
 from etcd_asgi.codec import gobase64, integers
-from etcd_asgi.codec.fields import Field, Fields, Scalar, fields_of
+from etcd_asgi.codec.fields import Field, Fields, FieldsOf, Scalar
 from etcd_asgi.codec.gojson import Value, whole_value
 from etcd_asgi.codec.goquote import quote
 from etcd_asgi.codec.jsonwalk import Span, elements, members
 from etcd_asgi.codec.reading import Reading
+from etcd_asgi.codec.text import read as read_text
 from etcd_asgi.errors import DecodeError
 
 _MESSAGE = "map[string]json.RawMessage"
@@ -35,16 +36,16 @@ _BROKEN = re.compile(r"[\ud800-\udfff]")
 _FLAT = re.compile(r"\[[0-9, \t\n\r]*\]")
 
 
-def read(value: Value, message: Message) -> Reading:
-    """Fill *message*, which is empty, from *value*.
+def read(value: Value, message: Message, fields_of: FieldsOf) -> Reading:
+    """Fill *message*, which is empty, from *value*, as *fields_of* tells its fields.
 
     Raises:
         DecodeError: while it runs.
     """
-    return _message(value, message, (value.start, value.end))
+    return _message(value, message, (value.start, value.end), fields_of)
 
 
-def _message(value: Value, message: Message, span: Span) -> Reading:
+def _message(value: Value, message: Message, span: Span, fields_of: FieldsOf) -> Reading:
     if value.text[span[0]] == "n" or value.text.startswith("{}", span[0]):
         return
     if value.text[span[0]] != "{":
@@ -55,7 +56,7 @@ def _message(value: Value, message: Message, span: Span) -> Reading:
         found = spans.get(field.json_name) or spans.get(field.name)
         if found and value.text[found[0]] != "n":
             if field.message:
-                yield from _messages(value, message, field, found)
+                yield from _messages(value, message, field, found, fields_of)
             else:
                 _set(value, message, field, found)
 
@@ -70,15 +71,17 @@ def _spans(value: Value, pos: int, fields: Fields) -> dict[str, Span]:
     return spans
 
 
-def _messages(value: Value, message: Message, field: Field, span: Span) -> Reading:
+def _messages(
+    value: Value, message: Message, field: Field, span: Span, fields_of: FieldsOf
+) -> Reading:
     if field.repeated:
         children = getattr(message, field.name)
         for element in _elements(value, span):
-            yield _message(value, children.add(), element)
+            yield _message(value, children.add(), element, fields_of)
     else:
         child = getattr(message, field.name)
         child.SetInParent()
-        yield _message(value, child, span)
+        yield _message(value, child, span, fields_of)
 
 
 def _set(value: Value, message: Message, field: Field, span: Span) -> None:
@@ -101,6 +104,8 @@ def _scalar(value: Value, field: Field, span: Span) -> Scalar:
             return _string(value, span)
         case "bytes":
             return _bytes(value, span)
+        case "text":
+            return read_text(value, field.name, span)
         case "bool":
             return _bool(value.text, span[0])
         case "enum":

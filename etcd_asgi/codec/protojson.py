@@ -19,11 +19,12 @@ from typing import NoReturn
 from google.protobuf.message import Message
 
 from etcd_asgi.codec import gobase64, integers
-from etcd_asgi.codec.fields import Field, Scalar, fields_of
+from etcd_asgi.codec.fields import TEXT, Field, FieldsOf, Scalar
 from etcd_asgi.codec.gojson import Value
 from etcd_asgi.codec.goquote import quote
 from etcd_asgi.codec.jsonwalk import Span, elements, members, strings
 from etcd_asgi.codec.reading import Reading
+from etcd_asgi.codec.text import read as read_text
 from etcd_asgi.errors import DecodeError
 
 _read_string = json.JSONDecoder().raw_decode
@@ -41,16 +42,16 @@ _GO_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
 _FROM_URL_SAFE = bytes.maketrans(b"-_+/", b"+/!!")
 
 
-def read(value: Value, message: Message) -> Reading:
-    """Fill *message*, which is empty, from *value*.
+def read(value: Value, message: Message, fields_of: FieldsOf) -> Reading:
+    """Fill *message*, which is empty, from *value*, as *fields_of* tells its fields.
 
     Raises:
         DecodeError: while it runs.
     """
-    return _message(value, message, (value.start, value.end))
+    return _message(value, message, (value.start, value.end), fields_of)
 
 
-def _message(value: Value, message: Message, span: Span) -> Reading:
+def _message(value: Value, message: Message, span: Span, fields_of: FieldsOf) -> Reading:
     if value.text.startswith("{}", span[0]):
         return
     if value.text[span[0]] != "{":
@@ -73,20 +74,22 @@ def _message(value: Value, message: Message, span: Span) -> Reading:
         if field.oneof:
             seen.add(field.oneof)
         if field.message:
-            yield from _messages(value, message, field, inner)
+            yield from _messages(value, message, field, inner, fields_of)
         else:
             _set(value, message, field, inner)
 
 
-def _messages(value: Value, message: Message, field: Field, span: Span) -> Reading:
+def _messages(
+    value: Value, message: Message, field: Field, span: Span, fields_of: FieldsOf
+) -> Reading:
     if field.repeated:
         children = getattr(message, field.name)
         for element in _elements(value, span):
-            yield _message(value, children.add(), element)
+            yield _message(value, children.add(), element, fields_of)
     else:
         child = getattr(message, field.name)
         child.SetInParent()
-        yield _message(value, child, span)
+        yield _message(value, child, span, fields_of)
 
 
 def _set(value: Value, message: Message, field: Field, span: Span) -> None:
@@ -105,6 +108,8 @@ def _elements(value: Value, span: Span) -> Iterator[Span]:
 
 def _scalar(value: Value, field: Field, span: Span) -> Scalar | None:
     """The value of a field that is no message; None for an enum name that nobody knows."""
+    if field.kind == TEXT:
+        return read_text(value, field.name, span)
     raw, string = value.text[slice(*span)], None
     if raw[0] == '"':
         string = _string(value, span)
