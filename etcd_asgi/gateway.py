@@ -11,6 +11,7 @@ from typing import Self
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from etcd_asgi import media
 from etcd_asgi.access import Access, passthrough
 from etcd_asgi.admission import Admission, Rules
 from etcd_asgi.audit import Audit, log_record
@@ -166,6 +167,9 @@ class Gateway:
             if is_form_override(headers) and headers.method_override != "POST":
                 await routing.wrong_method(scope, without_reading(scope, send), route.flavour)
                 return
+            if "=" in headers.content_type or "=" in headers.accept:
+                modes = media.modes(headers.content_type, headers.accept)
+                transcoder = transcoder.in_modes(modes)
             if headers.ambient:
                 admission.origins.check(scope)
             if not admission.is_open:
@@ -220,6 +224,8 @@ class Gateway:
                 raise Denied(404, routing.OUTSIDE)
             headers = _headers(scope, websocket.token_headers(scope))
             base = None if route is None else route.transcoder
+            if base is not None and (query := scope.get("query_string")):
+                base = base.in_modes(media.socket_modes(query))
             transcoder = await self._admission.admit_socket(base, headers, scope)
         except DecodeError as error:
             await self._refuse(one, Denied(400, str(error)), scope, receive, send)

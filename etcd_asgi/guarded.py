@@ -35,7 +35,7 @@ class GuardedTranscoder(Transcoder):
     def __init__(
         self, base: Transcoder, passage: Passage, upstream: Upstream, limits: Limits
     ) -> None:
-        super().__init__(base.binding, base.flavour, limits, upstream)
+        super().__init__(base.binding, base.flavour, limits, upstream, base.modes)
         self._passage = passage
 
     async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> bytes:
@@ -85,7 +85,9 @@ class GuardedTranscoder(Transcoder):
     def decode_message(self) -> Callable[[bytes], Message]:
         """See :class:`Transcoder`; a guarded request may be less deep."""
         depth = min(self.limits.max_message_depth, _MAX_DEPTH)
-        return codec.decoder(self.binding.request, self.flavour.dialect, max_depth=depth)
+        return codec.decoder(
+            self.binding.request, self.flavour.dialect, max_depth=depth, text=self.modes.body
+        )
 
     def _finish(self, reply: Message) -> bytes:
         self._passage.leave(reply)

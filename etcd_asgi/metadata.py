@@ -88,6 +88,8 @@ class RequestHeaders:
     """X-HTTP-Method-Override, upper-cased."""
 
     content_type: str = ""
+    accept: str = ""
+    """All of its values, with commas between them."""
 
     ambient: bool = False
     """Whether there is a login that a browser adds by itself: a cookie, or a user and password
@@ -109,7 +111,7 @@ def read(headers: Headers, peer: str | None) -> RequestHeaders:
     """
     metadata: Metadata = []
     accept, content_type, host, others = _read_usual(headers, metadata)
-    found = RequestHeaders(metadata, None, "", content_type)
+    found = RequestHeaders(metadata, None, "", content_type, accept)
     token, hops = None, peer or None
     if others:
         sender = _read_others(found, others)
@@ -130,13 +132,13 @@ def read(headers: Headers, peer: str | None) -> RequestHeaders:
 
 def _read_usual(
     headers: Headers, metadata: Metadata
-) -> tuple[bool, str, bytes, list[tuple[bytes, bytes]]]:
+) -> tuple[str, str, bytes, list[tuple[bytes, bytes]]]:
     """The headers of almost every request, in one pass as it is on the way of every call.
 
     Returns:
-        Whether Accept was one of them, Content-Type, Host, and all other headers.
+        Accept, Content-Type, Host, and all other headers.
     """
-    accept, content_type, host = False, "", b""
+    accept, content_type, host = "", "", b""
     others: list[tuple[bytes, bytes]] = []
     for name, raw in headers:
         key = _KEYS.get(name)
@@ -144,7 +146,7 @@ def _read_usual(
             if raw.isascii() and (value := raw.decode()).isprintable():
                 metadata.append((key, value))
                 if key is _ACCEPT:
-                    accept = True
+                    accept = f"{accept},{value}" if accept else value
             else:
                 value = raw.decode("latin-1")
             if key is _CONTENT_TYPE:

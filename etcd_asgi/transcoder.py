@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from itertools import product
 
 from google.protobuf.message import DecodeError as ParseError
 from google.protobuf.message import Message
 
 from etcd_asgi import codec, proto
 from etcd_asgi.bindings import Binding
-from etcd_asgi.codec import deep
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.flavours import Flavour
+from etcd_asgi.media import DEFAULT, Modes
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import Upstream, UpstreamStream
@@ -23,12 +24,25 @@ class Transcoder:
     """Carries the calls of one binding, as one flavour reads JSON."""
 
     def __init__(
-        self, binding: Binding, flavour: Flavour, limits: Limits, upstream: Upstream
+        self,
+        binding: Binding,
+        flavour: Flavour,
+        limits: Limits,
+        upstream: Upstream,
+        modes: Modes = DEFAULT,
     ) -> None:
         self.binding = binding
         self.flavour = flavour
         self.limits = limits
+        self.modes = modes
+        self.content_type = modes.content_type
+        """Of an answer."""
+
         self._upstream = upstream
+
+    def in_modes(self, modes: Modes) -> Transcoder:
+        """The same with bytes as *modes* has them."""
+        return self._in_modes[modes]
 
     async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> bytes:
         """Carry one message there and one back.
@@ -91,6 +105,7 @@ class Transcoder:
             self.binding.request,
             self.flavour.dialect,
             max_depth=self.limits.max_message_depth,
+            text=self.modes.body,
         )
 
     def encode(self, answer: bytes) -> bytes:
@@ -98,7 +113,7 @@ class Transcoder:
         try:
             message = self.parse(answer)
         except ParseError:
-            return codec.compact(deep.encode(self.binding.response, answer))
+            return codec.deep_encoder(self.binding.response, text=self.modes.answer)(answer)
         return self._encode(message)
 
     async def encode_message(self, message: Message) -> bytes:
@@ -119,7 +134,14 @@ class Transcoder:
 
     @cached_property
     def _encode(self) -> Callable[[Message], bytes]:
-        return codec.encoder(self.binding.response)
+        return codec.encoder(self.binding.response, text=self.modes.answer)
+
+    @cached_property
+    def _in_modes(self) -> Mapping[Modes, Transcoder]:
+        return {
+            modes: Transcoder(self.binding, self.flavour, self.limits, self._upstream, modes)
+            for modes in (Modes(*ways) for ways in product((False, True), repeat=2))
+        }
 
 
 in_thread = asyncio.to_thread

@@ -71,7 +71,7 @@ def decoder(
     descriptor: Descriptor, dialect: Dialect, *, max_depth: int, text: bool = False
 ) -> Callable[[bytes], Message]:
     """What :func:`decode` does for one kind of body: a function to keep for many."""
-    read = fast.decoder(descriptor, text=text)
+    read = fast.text_decoder(descriptor) if text else fast.decoder(descriptor)
 
     def decode_body(body: bytes) -> Message:
         try:

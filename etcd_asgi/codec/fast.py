@@ -39,6 +39,10 @@ Put = Callable[[Any, Any, int], None]
 Plan = Callable[[Descriptor], Fill]
 """From a message type to its :data:`Fill`."""
 
+Decoder = Callable[[bytes, int], Message]
+"""From a body, and the levels of messages allowed in it, to the message; it raises
+:class:`Irregular`."""
+
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})").fullmatch
 _UNSIGNED_INTEGER = re.compile(r"0|[1-9][0-9]{0,19}").fullmatch
 
@@ -61,14 +65,20 @@ _scan = JSONDecoder(object_pairs_hook=tuple, parse_constant=_no_constant).scan_o
 
 
 @cache
-def decoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[bytes, int], Message]:
-    """The function from the first JSON value of a body to a message of *descriptor*'s type.
+def decoder(descriptor: Descriptor) -> Decoder:
+    """The function from the first JSON value of a body to a message of *descriptor*'s type."""
+    return _decoder(descriptor, _plan)
 
-    It takes the body and the levels of messages allowed in it, and raises :class:`Irregular`.
-    Bytes are base64, or *text* as :mod:`etcd_asgi.codec.text` has it.
-    """
+
+@cache
+def text_decoder(descriptor: Descriptor) -> Decoder:
+    """The same, for bytes in text mode: see :mod:`etcd_asgi.codec.text`."""
+    return _decoder(descriptor, _text_plan)
+
+
+def _decoder(descriptor: Descriptor, plan: Plan) -> Decoder:
     message_class = proto.message_class(descriptor)
-    fill = (_text_plan if text else _plan)(descriptor)
+    fill = plan(descriptor)
 
     def decode(body: bytes, depth: int) -> Message:
         try:

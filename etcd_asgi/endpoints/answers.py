@@ -14,16 +14,18 @@ CANCELLED = "context canceled"
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-_JSON = (b"content-type", b"application/json")
+_JSON = b"application/json"
 _TEXT = (
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"x-content-type-options", b"nosniff"),
 )
 
 
-async def send_json(send: Send, status: int, body: bytes, headers: Headers = ()) -> None:
+async def send_json(
+    send: Send, status: int, body: bytes, headers: Headers = (), content_type: bytes = _JSON
+) -> None:
     """Answer with JSON."""
-    await _send(send, status, body, (_JSON, *headers))
+    await _send(send, status, body, ((b"content-type", content_type), *headers))
 
 
 async def send_text(send: Send, status: int, text: str, headers: Headers = ()) -> None:

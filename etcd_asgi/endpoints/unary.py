@@ -50,7 +50,7 @@ async def unary(
     else:
         if not body.ended:
             send = await _after_body(body, scope, send)
-        await send_json(send, 200, answer, _HEADERS)
+        await send_json(send, 200, answer, _HEADERS, transcoder.content_type)
 
 
 async def _call(

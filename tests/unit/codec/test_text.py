@@ -89,7 +89,7 @@ def test_every_message_survives_the_way_there_and_back(
 def test_bytes_may_always_be_given_as_base64(value: bytes, dialect: Dialect) -> None:
     body = json.dumps({"key": {"base64": b64encode(value).decode()}}).encode()
     assert read(body, dialect).key == value
-    assert fast.decoder(PUT, text=True)(body, DEPTH) == read(body, dialect)
+    assert fast.text_decoder(PUT)(body, DEPTH) == read(body, dialect)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

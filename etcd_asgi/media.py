@@ -1,0 +1,118 @@
+"""How a request wants its bytes: as base64, or as text.
+
+The media type parameter ``bytes`` says it, each direction by itself: that of Content-Type for the
+body, that of Accept for the answer. A WebSocket has no such headers: there the query says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from etcd_asgi.errors import DecodeError, Denied
+
+JSON = "application/json"
+EVENTS = "text/event-stream"
+
+PARAMETER = "bytes"
+_TEXT, _BASE64 = "text", "base64"
+_ANSWERS = frozenset({"*/*", "application/*", "text/*", JSON, EVENTS})
+"""The media ranges that an answer can be in; parameters of others are not ours."""
+
+_MAX_QUERY_FIELDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """Whether bytes are text, each way."""
+
+    body: bool = False
+    answer: bool = False
+
+    @property
+    def content_type(self) -> bytes:
+        """The answer's."""
+        return f"{JSON}; {PARAMETER}={_TEXT}".encode() if self.answer else JSON.encode()
+
+
+DEFAULT = Modes()
+
+
+def modes(content_type: str, accept: str) -> Modes:
+    """What the headers ask for.
+
+    Raises:
+        DecodeError: the body has its bytes in a way that nobody knows.
+        Denied: the answer should have.
+    """
+    _, parameters = _parsed(content_type)
+    given = parameters.get(PARAMETER, _BASE64)
+    if given not in (_TEXT, _BASE64):
+        raise DecodeError(f"Content-Type has {_unknown(given)}")
+    return Modes(given == _TEXT, _answer(accept) == _TEXT)
+
+
+def socket_modes(query: bytes) -> Modes:
+    """What the query of a WebSocket asks for, both ways.
+
+    Raises:
+        DecodeError: a value that nobody knows, or more than one.
+    """
+    try:
+        fields = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS
+        )
+    except ValueError:
+        raise DecodeError(f"the query has more than {_MAX_QUERY_FIELDS} parameters") from None
+    given = [value for name, value in fields if name == PARAMETER] or [_BASE64]
+    if len(given) > 1:
+        raise DecodeError(f"the query has {PARAMETER}= more than once")
+    if given[0] not in (_TEXT, _BASE64):
+        raise DecodeError(f"the query has {_unknown(given[0])}")
+    return Modes(given[0] == _TEXT, given[0] == _TEXT)
+
+
+def wants_events(accept: str) -> bool:
+    """Whether an Accept header names server-sent events."""
+    return any(one == EVENTS and _quality(parameters) > 0 for one, parameters in _ranges(accept))
+
+
+def _answer(accept: str) -> str:
+    """The way of the best range; of two alike, that of the one which says it."""
+    best, chosen = 0.0, _BASE64
+    for one, parameters in _ranges(accept):
+        quality = _quality(parameters)
+        if one not in _ANSWERS or not quality:
+            continue
+        given = parameters.get(PARAMETER)
+        if given not in (None, _TEXT, _BASE64):
+            raise Denied(406, f"Accept has {_unknown(given)}")
+        if quality > best or (quality == best and given == _TEXT):
+            best, chosen = quality, given or _BASE64
+    return chosen
+
+
+def _ranges(accept: str) -> Iterator[tuple[str, dict[str, str]]]:
+    return (_parsed(one) for one in accept.split(","))
+
+
+def _parsed(media_type: str) -> tuple[str, dict[str, str]]:
+    """A media type, and its parameters; of two with one name the first."""
+    name, *rest = media_type.split(";")
+    parameters: dict[str, str] = {}
+    for one in rest:
+        key, _, value = one.partition("=")
+        parameters.setdefault(key.strip().lower(), value.strip().strip('"').lower())
+    return name.strip().lower(), parameters
+
+
+def _quality(parameters: dict[str, str]) -> float:
+    try:
+        return float(parameters.get("q", "1"))
+    except ValueError:
+        return 1.0
+
+
+def _unknown(given: str | None) -> str:
+    return f"{PARAMETER}={str(given)[:40]!r}: use {PARAMETER}={_TEXT} or {PARAMETER}={_BASE64}"
