@@ -22,6 +22,7 @@ from etcd_asgi.endpoints.backup import BackupBroken
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.paths import local_path, without_added_slash
+from etcd_asgi.endpoints.static import StaticFiles
 from etcd_asgi.endpoints.stream import StreamEndpoint
 from etcd_asgi.endpoints.unary import is_form_override, unary
 from etcd_asgi.endpoints.vitals import Vitals
@@ -67,6 +68,7 @@ class Gateway:
             needed where users choose the names of their namespaces.
         tls: certificates for ``https`` URLs.
         limits: upper bounds of what a request may use.
+        explorer: whether to serve the explorer, a page to look at the keys, under ``/explorer/``.
 
     Raises:
         ValueError: a URL, prefix or flavour that cannot be; the message says how it should be.
@@ -84,8 +86,10 @@ class Gateway:
         lease_secret: bytes = b"",
         tls: TLS | None = None,
         limits: Limits | None = None,
+        explorer: bool = False,
     ) -> None:
         self._limits = limits or Limits()
+        self._static = StaticFiles(explorer=explorer)
         self._upstream = _upstream(etcd, self._limits, tls)
         rules = Rules(
             access=access,
@@ -206,6 +210,8 @@ class Gateway:
             await routing.options(early)
         elif path in PATHS:
             await self._neighbours.answer(path, scope, early)
+        elif self._static.serves(path):
+            await self._static.answer(path, scope, early)
         elif one is None:
             await routing.outside(scope, early)
         elif (route := self._routes.find(path, one)) is None:

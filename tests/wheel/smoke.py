@@ -29,6 +29,8 @@ def check_place() -> None:
     proto = files("etcd_asgi") / "proto"
     names = {Path(entry.name).suffix for entry in proto.iterdir()}
     assert {".binpb", ".proto"} <= names, f"proto holds {sorted(names)}"
+    for name in ("client.js", "client.d.ts"):
+        assert (files("etcd_asgi") / "browser" / name).is_file(), f"{name} is not in the wheel"
 
 
 def check_imports() -> list[str]:

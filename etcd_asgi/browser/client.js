@@ -1,0 +1,1121 @@
+/**
+ * etcd from a browser. One module, no dependencies; its API is described in client.d.ts, which
+ * stands beside it. It runs in every current browser, and in Node 18 and later.
+ *
+ * From top to bottom: data, errors, requests, operations, watches, leases and locks, the client.
+ */
+
+// ---- limits, in milliseconds unless they say otherwise ------------------------------------------
+
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 5_000;
+/** A connection that lived so long was a good one: the next pause is a short one again. */
+const GOOD_CONNECTION = 5_000;
+/** Longer than the 10 minutes after which etcd tells the progress of a quiet watch. */
+const STALL_TIMEOUT = 660_000;
+/** Characters of one message of a stream. */
+const MAX_MESSAGE = 256 * 1024 * 1024;
+const PAGE_SIZE = 500;
+const LOCK_TTL = 60n;
+/** The longest that a timer of a browser can wait. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+// ---- bytes and numbers --------------------------------------------------------------------------
+
+const utf8 = new TextEncoder();
+const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
+const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+const NOTHING = new Uint8Array(0);
+/** etcd's name for the end of all keys. */
+const ZERO = new Uint8Array(1);
+
+/** Bytes of a key, value or name that the caller gave. */
+function toBytes(given, what) {
+  if (given instanceof Uint8Array) return given;
+  if (typeof given !== "string") throw new TypeError(`${what} must be a string or a Uint8Array`);
+  if (/\p{Surrogate}/u.test(given)) throw new TypeError(`${what} has half of a surrogate pair`);
+  return utf8.encode(given);
+}
+
+/** A 64-bit number that the caller gave. */
+function toInt64(given, what) {
+  if (typeof given === "number" && !Number.isSafeInteger(given)) {
+    throw new TypeError(`${what} must be a bigint or a safe integer, not ${given}`);
+  }
+  if (typeof given !== "bigint" && typeof given !== "number") {
+    throw new TypeError(`${what} must be a bigint or a safe integer`);
+  }
+  return BigInt(given);
+}
+
+const toLease = (given) => (given instanceof Lease ? given.id : toInt64(given, "lease"));
+
+/** What etcd's JSON leaves out is 0. */
+const int64 = (field) => BigInt(field ?? 0);
+
+function base64(bytes) {
+  let binary = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) {
+    binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  }
+  return btoa(binary);
+}
+
+const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+
+/** The text of bytes, or undefined where they are not UTF-8. */
+function textOf(bytes) {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes in JSON when the gateway takes text: as text, or what is not UTF-8 as an object. */
+const asText = (bytes) => textOf(bytes) ?? { base64: base64(bytes) };
+
+function encode(message, text) {
+  return JSON.stringify(message, (_, value) => {
+    if (typeof value === "bigint") return String(value);
+    if (value instanceof Uint8Array) return text ? asText(value) : base64(value);
+    return value;
+  });
+}
+
+/** The end of the keys that begin with `prefix`: its last byte, plus one. */
+function afterPrefix(prefix) {
+  let last = prefix.length - 1;
+  while (last >= 0 && prefix[last] === 0xff) last--;
+  if (last < 0) return ZERO;
+  const end = prefix.slice(0, last + 1);
+  end[last]++;
+  return end;
+}
+
+/** The keys that begin with `prefix`. An empty key is no key in etcd: the first one is "\0". */
+const prefixRange = (prefix) => ({
+  key: prefix.length ? prefix : ZERO,
+  range_end: afterPrefix(prefix),
+});
+
+/** The key that comes right after `key`. */
+function successor(key) {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+// ---- answers ------------------------------------------------------------------------------------
+
+/** A field of bytes: text, or base64, as the answer's content type says. */
+class Field {
+  #bytes;
+  #text;
+
+  constructor(json, text) {
+    if (text && typeof json !== "object") this.#text = json ?? "";
+    else this.#bytes = json === undefined ? NOTHING : fromBase64(json.base64 ?? json);
+  }
+
+  get bytes() {
+    return (this.#bytes ??= utf8.encode(this.#text));
+  }
+
+  get text() {
+    return (this.#text ??= lossy.decode(this.#bytes));
+  }
+
+  get isText() {
+    return this.#bytes === undefined || textOf(this.#bytes) !== undefined;
+  }
+}
+
+class Entry {
+  #key;
+  #value;
+
+  constructor(kv, text) {
+    this.#key = new Field(kv.key, text);
+    this.#value = new Field(kv.value, text);
+    this.key = this.#key.text;
+    this.value = this.#value.text;
+    this.createRevision = int64(kv.create_revision);
+    this.modRevision = int64(kv.mod_revision);
+    this.version = int64(kv.version);
+    this.lease = int64(kv.lease);
+  }
+
+  get keyBytes() {
+    return this.#key.bytes;
+  }
+
+  get bytes() {
+    return this.#value.bytes;
+  }
+
+  get isText() {
+    return this.#value.isText;
+  }
+}
+
+const byteOrder = (a, b) => {
+  const at = a.findIndex((byte, index) => byte !== b[index]);
+  return at < 0 ? a.length - b.length : a[at] - (b[at] ?? -1);
+};
+
+const toEntry = (kv, text) => (kv ? new Entry(kv, text) : null);
+const toEntries = (kvs = [], text) => kvs.map((kv) => new Entry(kv, text));
+const revisionOf = (json) => int64(json.header?.revision);
+
+/** The answers to operations, by the operation's name in a transaction. */
+const RESULTS = {
+  range: (json, text) => ({
+    type: "list",
+    entries: toEntries(json.kvs, text),
+    more: json.more ?? false,
+    count: int64(json.count),
+    revision: revisionOf(json),
+  }),
+  put: (json, text) => ({
+    type: "put",
+    revision: revisionOf(json),
+    previous: toEntry(json.prev_kv, text),
+  }),
+  delete_range: (json, text) => ({
+    type: "delete",
+    revision: revisionOf(json),
+    deleted: int64(json.deleted),
+    previous: toEntries(json.prev_kvs, text),
+  }),
+  txn: (json, text) => ({
+    type: "txn",
+    succeeded: json.succeeded ?? false,
+    revision: revisionOf(json),
+    results: (json.responses ?? []).map((response) => toResult(response, revisionOf(json), text)),
+  }),
+};
+
+function toResult(response, revision, text) {
+  const [[name, json]] = Object.entries(response);
+  const inner = { revision, ...json.header };
+  return RESULTS[name.replace("response_", "")]({ ...json, header: inner }, text);
+}
+
+function toChange(event, withPrevious, text) {
+  const entry = new Entry(event.kv, text);
+  const change = {
+    type: event.type === "DELETE" ? "delete" : "put",
+    key: entry.key,
+    get keyBytes() {
+      return entry.keyBytes;
+    },
+    revision: entry.modRevision,
+    previous: withPrevious ? toEntry(event.prev_kv, text) : null,
+  };
+  return change.type === "put" ? Object.assign(change, { entry }) : change;
+}
+
+// ---- errors -------------------------------------------------------------------------------------
+
+export const Code = Object.freeze({
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+});
+
+/** The codes of failures that may be over a moment later. */
+const PASSING = new Set([1, 2, 4, 8, 13, 14]);
+
+/** The codes of statuses that something other than the gateway answered with. */
+const CODE_OF_STATUS = {
+  400: Code.INVALID_ARGUMENT,
+  401: Code.UNAUTHENTICATED,
+  403: Code.PERMISSION_DENIED,
+  404: Code.NOT_FOUND,
+  408: Code.DEADLINE_EXCEEDED,
+  413: Code.RESOURCE_EXHAUSTED,
+  429: Code.RESOURCE_EXHAUSTED,
+  501: Code.UNIMPLEMENTED,
+  502: Code.UNAVAILABLE,
+  503: Code.UNAVAILABLE,
+  504: Code.UNAVAILABLE,
+};
+
+export class EtcdError extends Error {
+  constructor(message, code, status = 0, options = undefined) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.status = status;
+  }
+}
+
+export class Conflict extends EtcdError {
+  constructor(current) {
+    const there = current ? `revision ${current.modRevision} is there` : "there is no such key";
+    super(`somebody else was first: ${there}`, Code.ABORTED, 409);
+    this.current = current;
+  }
+}
+
+/** The error of a failed fetch: the signal's reason, or that nobody could be reached. */
+function unreachable(error, signal) {
+  if (error instanceof EtcdError) return error;
+  if (signal?.aborted) return signal.reason;
+  return new EtcdError(`no connection: ${error.message}`, Code.UNAVAILABLE, 0, { cause: error });
+}
+
+/** The error in an answer: the gateway's own, or another server's on the way to it. */
+async function errorOf(response) {
+  const { status } = response;
+  if (response.type === "opaqueredirect" || (status >= 300 && status < 400)) {
+    await response.body?.cancel();
+    return new EtcdError("sent to another page: is the login over?", Code.UNAUTHENTICATED, status);
+  }
+  const text = await response.text();
+  let json;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  const message = json?.message ?? json?.error ?? json?.detail;
+  const code = json?.code ?? CODE_OF_STATUS[status] ?? Code.UNKNOWN;
+  return new EtcdError(typeof message === "string" ? message : `HTTP status ${status}`, code, status);
+}
+
+/** The error in a stream; before etcd 3.6 it has other names for its fields. */
+const streamError = ({ message, code, grpc_code }) =>
+  new EtcdError(message ?? "the stream has failed", code ?? grpc_code ?? Code.UNKNOWN, 200);
+
+/** Why etcd ended a watch; the code stands in the text, if anywhere. */
+function watchRefused({ cancel_reason: reason = "etcd has ended the watch" }) {
+  if (/permission denied/i.test(reason)) return new EtcdError(reason, Code.PERMISSION_DENIED, 200);
+  if (/auth token|user name is empty/i.test(reason)) {
+    return new EtcdError(reason, Code.UNAUTHENTICATED, 200);
+  }
+  return new EtcdError(reason, Code.UNKNOWN, 200);
+}
+
+// ---- requests -----------------------------------------------------------------------------------
+
+/** A signal of our own that follows others; `done` lets go of them. */
+function follow(...signals) {
+  const controller = new AbortController();
+  const followed = signals.filter(Boolean);
+  const abort = () => controller.abort(followed.find((signal) => signal.aborted).reason);
+  if (followed.some((signal) => signal.aborted)) abort();
+  for (const signal of followed) signal.addEventListener("abort", abort, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    done: () => followed.forEach((signal) => signal.removeEventListener("abort", abort)),
+  };
+}
+
+/** Wait, unless the signal is aborted; resolves in both cases. */
+function pause(milliseconds, signal) {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const finish = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, Math.min(milliseconds, MAX_TIMER));
+    signal.addEventListener("abort", finish, { once: true });
+  });
+}
+
+/** Pauses that double up to a limit, each shortened by chance so that pages do not come as one. */
+const pauseAfter = (failures) =>
+  Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures) * (0.5 + Math.random() / 2);
+
+/** Speaks to one gateway: JSON over fetch. */
+class Transport {
+  #headers;
+  #fetch;
+  /** Whether the gateway has shown that it knows `bytes=text`: only then is it sent text. */
+  #takesText = false;
+
+  constructor({ base, headers, fetch: given }) {
+    const here = globalThis.location?.href;
+    this.base = String(new URL(base ?? new URL("v3", import.meta.url), here)).replace(/\/+$/, "");
+    this.#headers = headers;
+    this.#fetch = given ?? ((...request) => fetch(...request));
+  }
+
+  /** One answer: its JSON, and whether its bytes are text. */
+  async call(path, message, signal) {
+    signal?.throwIfAborted();
+    try {
+      const response = await this.#post(path, message, true, signal);
+      return { json: await response.json(), text: this.#speaksText(response) };
+    } catch (error) {
+      throw unreachable(error, signal);
+    }
+  }
+
+  /** One answer as etcd's own gateway would give it, with bytes in base64. */
+  async plain(path, message, signal) {
+    signal?.throwIfAborted();
+    try {
+      return await (await this.#post(path, message, false, signal)).json();
+    } catch (error) {
+      throw unreachable(error, signal);
+    }
+  }
+
+  /** A document beside the API. */
+  async document(path, signal) {
+    signal?.throwIfAborted();
+    try {
+      const url = new URL(path, this.base);
+      return await (await this.#ask(url, { headers: await this.#ownHeaders(), signal })).json();
+    } catch (error) {
+      throw unreachable(error, signal);
+    }
+  }
+
+  /** The messages of a stream, until it ends. It says `alive` whenever something arrives. */
+  async *stream(path, message, signal, alive = () => {}) {
+    const { signal: inner, abort, done } = follow(signal);
+    try {
+      const response = await this.#post(path, message, true, inner);
+      const text = this.#speaksText(response);
+      for await (const line of lines(response.body, alive)) {
+        const { result, error } = JSON.parse(line);
+        if (error) throw streamError(error);
+        yield { json: result, text };
+      }
+    } catch (error) {
+      throw unreachable(error, signal);
+    } finally {
+      abort(); // the rest of the answer, if the reader has left early
+      done();
+    }
+  }
+
+  async #post(path, message, text, signal) {
+    const headers = await this.#ownHeaders();
+    const sendsText = text && this.#takesText;
+    headers.set("content-type", sendsText ? TEXT_JSON : JSON_TYPE);
+    headers.set("accept", text ? TEXT_JSON : JSON_TYPE);
+    const body = encode(message, sendsText);
+    return this.#ask(`${this.base}/${path}`, { method: "POST", headers, body, signal });
+  }
+
+  async #ask(url, request) {
+    const response = await this.#fetch(String(url), {
+      ...request,
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "manual",
+    });
+    if (!response.ok) throw await errorOf(response);
+    if (!contentType(response).startsWith(JSON_TYPE)) {
+      await response.body?.cancel();
+      const type = contentType(response) || "nothing";
+      throw new EtcdError(`no JSON but ${type} at ${url}`, Code.UNKNOWN, response.status);
+    }
+    return response;
+  }
+
+  async #ownHeaders() {
+    const given = typeof this.#headers === "function" ? await this.#headers() : this.#headers;
+    return new Headers(given);
+  }
+
+  #speaksText(response) {
+    const text = /;\s*bytes="?text\b/i.test(contentType(response));
+    this.#takesText ||= text;
+    return text;
+  }
+}
+
+const JSON_TYPE = "application/json";
+const TEXT_JSON = "application/json; bytes=text";
+const contentType = (response) => response.headers.get("content-type") ?? "";
+
+/** The lines of a body, each as soon as it is whole. */
+async function* lines(body, alive) {
+  const reader = body.getReader();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let parts = [];
+  let length = 0;
+  try {
+    for (let end = false; !end; ) {
+      const { value, done } = await reader.read();
+      alive();
+      end = done;
+      const pieces = (decoder.decode(value, { stream: !done }) + (done ? "\n" : "")).split("\n");
+      for (const [index, piece] of pieces.entries()) {
+        if (index > 0) {
+          const line = parts.join("");
+          [parts, length] = [[], 0];
+          if (line.trim()) yield line;
+        }
+        parts.push(piece);
+        length += piece.length;
+      }
+      if (length > MAX_MESSAGE) throw new EtcdError("a message is too long", Code.RESOURCE_EXHAUSTED);
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // it may have failed already, which the caller knows
+  }
+}
+
+// ---- operations ---------------------------------------------------------------------------------
+
+class Compare {
+  #message;
+
+  constructor(message) {
+    this.#message = message;
+  }
+
+  get kind() {
+    return "compare";
+  }
+
+  toJSON() {
+    return this.#message;
+  }
+}
+
+class Op {
+  #message;
+
+  constructor(message) {
+    this.#message = message;
+  }
+
+  get kind() {
+    return "op";
+  }
+
+  toJSON() {
+    return this.#message;
+  }
+}
+
+const RELATIONS = { "=": "EQUAL", "!=": "NOT_EQUAL", "<": "LESS", ">": "GREATER" };
+
+function comparison(key, relation, target, operand) {
+  if (!Object.hasOwn(RELATIONS, relation)) {
+    throw new TypeError(`a relation is one of = != < >, not ${relation}`);
+  }
+  return new Compare({ key: toBytes(key, "key"), result: RELATIONS[relation], target, ...operand });
+}
+
+export const compare = Object.freeze({
+  value: (key, relation, value) =>
+    comparison(key, relation, "VALUE", { value: toBytes(value, "value") }),
+  version: (key, relation, version) =>
+    comparison(key, relation, "VERSION", { version: toInt64(version, "version") }),
+  created: (key, relation, revision) =>
+    comparison(key, relation, "CREATE", { create_revision: toInt64(revision, "revision") }),
+  modified: (key, relation, revision) =>
+    comparison(key, relation, "MOD", { mod_revision: toInt64(revision, "revision") }),
+  lease: (key, relation, lease) => comparison(key, relation, "LEASE", { lease: toLease(lease) }),
+  exists: (key) => compare.created(key, ">", 0n),
+  missing: (key) => compare.created(key, "=", 0n),
+});
+
+export const op = Object.freeze({
+  get: (key, options) => new Op({ request_range: getRequest(key, options) }),
+  list: (prefix, options) => new Op({ request_range: listRequest(prefix, options) }),
+  put: (key, value, options) => new Op({ request_put: putRequest(key, value, options) }),
+  delete: (key, options) => new Op({ request_delete_range: deleteRequest(key, options) }),
+  txn: (txn) => new Op({ request_txn: txnRequest(txn) }),
+});
+
+const asOf = ({ revision, serializable }) => ({
+  revision: revision === undefined ? undefined : toInt64(revision, "revision"),
+  serializable,
+});
+
+const getRequest = (key, options = {}) => ({ key: toBytes(key, "key"), ...asOf(options) });
+
+function listRequest(prefix, options = {}) {
+  const { limit, after, keysOnly, countOnly, order } = options;
+  const range = prefixRange(toBytes(prefix, "prefix"));
+  if (after !== undefined) {
+    if (order) throw new TypeError("after goes by key: it cannot be used together with order");
+    const next = successor(toBytes(after, "after"));
+    if (byteOrder(next, range.key) > 0) range.key = next;
+  }
+  return {
+    ...range,
+    ...asOf(options),
+    limit,
+    keys_only: keysOnly,
+    count_only: countOnly,
+    sort_target: order?.by.toUpperCase(),
+    sort_order: order && (order.descending ? "DESCEND" : "ASCEND"),
+  };
+}
+
+const putRequest = (key, value, { lease, keepLease, previous } = {}) => ({
+  key: toBytes(key, "key"),
+  value: toBytes(value, "value"),
+  lease: lease === undefined ? undefined : toLease(lease),
+  ignore_lease: keepLease,
+  prev_kv: previous,
+});
+
+function deleteRequest(key, { prefix, previous } = {}) {
+  const bytes = toBytes(key, "key");
+  return { ...(prefix ? prefixRange(bytes) : { key: bytes }), prev_kv: previous };
+}
+
+const txnRequest = ({ if: conditions = [], then: success = [], else: failure = [] }) => ({
+  compare: allOf(Compare, conditions, "if", "compare"),
+  success: allOf(Op, success, "then", "op"),
+  failure: allOf(Op, failure, "else", "op"),
+});
+
+function allOf(kind, given, name, helper) {
+  if (!Array.isArray(given) || given.some((one) => !(one instanceof kind))) {
+    throw new TypeError(`${name} must be a list of what ${helper}'s functions make`);
+  }
+  return given;
+}
+
+function targetRange(target) {
+  if (typeof target === "string" || target instanceof Uint8Array) target = { key: target };
+  if (target?.prefix !== undefined) return prefixRange(toBytes(target.prefix, "prefix"));
+  if (target?.key !== undefined) return { key: toBytes(target.key, "key") };
+  const [from, to] = [toBytes(target?.from, "from"), toBytes(target?.to, "to")];
+  return { key: from.length ? from : ZERO, range_end: to };
+}
+
+// ---- watches ------------------------------------------------------------------------------------
+
+const ignore = () => {};
+const isPassing = (error) => error instanceof EtcdError && PASSING.has(error.code);
+
+/** A promise to be settled from outside; nobody need look at it. */
+function deferred() {
+  const settle = {};
+  settle.promise = new Promise((resolve, reject) => Object.assign(settle, { resolve, reject }));
+  settle.promise.catch(ignore);
+  return settle;
+}
+
+/** All entries of a range at one revision, asked for in pages. */
+async function* pagesOf(transport, range, { revision = 0n, pageSize = PAGE_SIZE, signal, ...more }) {
+  for (let page = { more: true }; page.more; ) {
+    const { json, text } = await transport.call(
+      "kv/range",
+      { ...range, revision, limit: pageSize, ...more },
+      signal,
+    );
+    page = RESULTS.range(json, text);
+    revision ||= page.revision;
+    yield page;
+    if (page.more) range = { ...range, key: successor(page.entries.at(-1).keyBytes) };
+  }
+}
+
+export class Watch {
+  #transport;
+  #range;
+  #options;
+  #controller = new AbortController();
+  #ready = deferred();
+  #closed = deferred();
+  #state = "connecting";
+  #items;
+  #first;
+  /** The revision to go on at; 0n: from now on. */
+  #next = 0n;
+  /** The highest revision heard of, and the cluster that told it. */
+  #known = 0n;
+  #cluster;
+  /** Why the keys have to be listed before going on. */
+  #reset;
+
+  constructor(transport, target, options) {
+    const { from, initial, signal, onChange } = options;
+    if (initial && from !== undefined) throw new TypeError("use either from or initial");
+    this.#transport = transport;
+    this.#range = targetRange(target);
+    this.#options = options;
+    if (from !== undefined) this.#next = toInt64(from, "from");
+    if (initial) this.#reset = "initial";
+    this.#items = this.#run();
+    signal?.addEventListener("abort", this.#abort, { once: true });
+    if (signal?.aborted) this.close();
+    this.#first = this.#items.next();
+    this.#first.catch(ignore);
+    if (onChange) this.#callBack(onChange);
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  get ready() {
+    return this.#ready.promise;
+  }
+
+  get closed() {
+    return this.#closed.promise;
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  next() {
+    const item = this.#first ?? this.#items.next();
+    this.#first = undefined;
+    return item;
+  }
+
+  async return() {
+    this.close();
+    return { done: true, value: undefined };
+  }
+
+  close() {
+    this.#controller.abort();
+    this.#first = undefined;
+    this.#items.return().catch(ignore);
+    this.#finish();
+  }
+
+  #abort = () => this.close();
+
+  async #callBack(onChange) {
+    try {
+      for await (const change of this) await onChange(change);
+    } catch (error) {
+      this.#finish(error);
+      (this.#options.onError ?? console.error)(error);
+    }
+  }
+
+  /** Connection after connection, until the watch is closed or cannot be healed. */
+  async *#run() {
+    const { signal } = this.#controller;
+    for (let failures = 0; !signal.aborted; ) {
+      const started = Date.now();
+      try {
+        if (this.#reset) yield await this.#list(signal);
+        yield* this.#connection(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isPassing(error) && error.code !== Code.OUT_OF_RANGE) {
+          this.#finish(error);
+          throw error;
+        }
+        failures = Date.now() - started > GOOD_CONNECTION ? 0 : failures + 1;
+        this.#tell("retrying", error);
+        await pause(pauseAfter(failures), signal);
+      }
+    }
+  }
+
+  /** One request: its changes. It returns when the keys have to be listed, and else fails. */
+  async *#connection(outer) {
+    const { signal, abort, done } = follow(outer);
+    const stall = new Stall(this.#options.stallTimeout ?? STALL_TIMEOUT, abort);
+    try {
+      stall.start();
+      const messages = this.#transport.stream("watch", this.#request(), signal, () => stall.start());
+      for await (const { json, text } of messages) {
+        stall.stop();
+        if (await this.#mustList(json)) return;
+        yield* this.#changes(json, text);
+        stall.start();
+      }
+      throw new EtcdError("the stream has ended", Code.UNAVAILABLE, 200);
+    } finally {
+      stall.stop();
+      abort();
+      done();
+    }
+  }
+
+  #request() {
+    const { only, previous } = this.#options;
+    const filters = only && [only === "put" ? "NODELETE" : "NOPUT"];
+    const start_revision = this.#next || undefined;
+    const create = { ...this.#range, start_revision, filters, prev_kv: previous };
+    return { create_request: { ...create, progress_notify: true } };
+  }
+
+  /** Whether what we know of the keys is worth nothing any more. */
+  async #mustList(json) {
+    if (int64(json.compact_revision)) this.#reset = "compacted";
+    else if (json.canceled) throw watchRefused(json);
+    else if (json.created && (await this.#isOther(json.header))) this.#reset = "replaced";
+    return this.#reset !== undefined;
+  }
+
+  /** Whether etcd's history is not the one that we have followed so far. */
+  async #isOther({ cluster_id, revision }) {
+    if (this.#cluster !== undefined && this.#cluster !== cluster_id) return true;
+    this.#cluster = cluster_id;
+    if (int64(revision) >= this.#known) return false;
+    // A member may lag behind the others. Only an answer of the whole cluster tells.
+    const request = { ...this.#range, count_only: true };
+    const { json } = await this.#transport.call("kv/range", request, this.#controller.signal);
+    return revisionOf(json) < this.#known;
+  }
+
+  *#changes(json, text) {
+    const { events = [], created } = json;
+    const changes = events.map((event) => toChange(event, this.#options.previous, text));
+    this.#follow(revisionOf(json), changes.at(-1)?.revision, created);
+    if (created) {
+      this.#ready.resolve();
+      this.#tell("live");
+    }
+    yield* changes;
+  }
+
+  /**
+   * Take note of where we are. While a watch catches up, the header is ahead of the events; it tells
+   * where to go on only when a watch from now on is created, and in a report of progress.
+   */
+  #follow(header, last, created) {
+    if (header > this.#known) this.#known = header;
+    const seen = last ?? (created && this.#next ? 0n : header);
+    if (seen >= this.#next) this.#next = seen + 1n;
+  }
+
+  /** The item that replaces the changes that are gone. */
+  async #list(signal) {
+    const { list = "entries" } = this.#options;
+    const only = { keys_only: list === "keys", count_only: list === "none" };
+    const [entries, reason] = [[], this.#reset];
+    let revision = 0n;
+    for await (const page of pagesOf(this.#transport, this.#range, { ...only, signal })) {
+      entries.push(...page.entries);
+      revision ||= page.revision;
+    }
+    [this.#reset, this.#cluster] = [undefined, undefined];
+    [this.#known, this.#next] = [revision, revision + 1n];
+    this.#ready.resolve();
+    return { type: "reset", reason, entries, revision };
+  }
+
+  #tell(state, error) {
+    if (this.#state === "closed") return;
+    this.#state = state;
+    this.#options.onState?.(state, error);
+  }
+
+  #finish(error) {
+    if (this.#state === "closed") return;
+    this.#options.signal?.removeEventListener("abort", this.#abort);
+    this.#controller.abort();
+    this.#tell("closed", error);
+    const never = error ?? new EtcdError("the watch was closed", Code.CANCELLED);
+    this.#ready.reject(never);
+    if (error) this.#closed.reject(error);
+    else this.#closed.resolve();
+  }
+}
+
+/** Ends a connection on which nothing is heard for too long. */
+class Stall {
+  #timeout;
+  #abort;
+  #timer;
+
+  constructor(timeout, abort) {
+    this.#timeout = timeout;
+    this.#abort = abort;
+  }
+
+  start() {
+    this.stop();
+    if (this.#timeout > MAX_TIMER) return;
+    const error = new EtcdError("nothing heard for too long", Code.UNAVAILABLE);
+    this.#timer = setTimeout(() => this.#abort(error), this.#timeout);
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+  }
+}
+
+// ---- leases and locks ---------------------------------------------------------------------------
+
+export class Lease {
+  #transport;
+  #lost = new AbortController();
+  #stopped = new AbortController();
+  #deadline;
+  #onLost;
+
+  constructor(transport, { id, ttl, asked, keepAlive = true, onLost }) {
+    this.#transport = transport;
+    this.id = id;
+    this.ttl = ttl;
+    this.#deadline = asked + this.#milliseconds;
+    this.#onLost = onLost;
+    if (keepAlive) this.#keep();
+  }
+
+  get signal() {
+    return this.#lost.signal;
+  }
+
+  get #milliseconds() {
+    return Number(this.ttl) * 1000;
+  }
+
+  async refresh({ signal } = {}) {
+    const asked = Date.now();
+    for await (const { json } of this.#transport.stream("lease/keepalive", { ID: this.id }, signal)) {
+      if (int64(json.TTL) > 0n) {
+        this.ttl = int64(json.TTL);
+        this.#deadline = asked + this.#milliseconds;
+        return;
+      }
+      const error = new EtcdError("the lease is gone", Code.NOT_FOUND, 200);
+      this.#lose(error);
+      throw error;
+    }
+    throw new EtcdError("the stream has ended", Code.UNAVAILABLE, 200);
+  }
+
+  release() {
+    this.#stopped.abort();
+  }
+
+  async revoke(options) {
+    this.release();
+    try {
+      await revoke(this.#transport, this.id, options);
+    } catch (error) {
+      if (!(error instanceof EtcdError && error.code === Code.NOT_FOUND)) throw error;
+    }
+  }
+
+  /** Renew it every third of its time; after a failure sooner, until it has run out. */
+  async #keep() {
+    const { signal } = this.#stopped;
+    let [failures, wait] = [0, this.#milliseconds / 3];
+    for (;;) {
+      await pause(wait, signal);
+      if (signal.aborted) return;
+      try {
+        await this.#refreshInTime(signal);
+        [failures, wait] = [0, this.#milliseconds / 3];
+      } catch (error) {
+        if (signal.aborted) return;
+        const left = this.#deadline - Date.now();
+        if (left <= 0) return this.#lose(outOfTime(error));
+        wait = Math.min(left, pauseAfter(failures++));
+      }
+    }
+  }
+
+  async #refreshInTime(outer) {
+    const { signal, abort, done } = follow(outer);
+    const left = Math.max(0, this.#deadline - Date.now());
+    const timer = setTimeout(abort, Math.min(left, this.#milliseconds / 3, MAX_TIMER));
+    try {
+      await this.refresh({ signal });
+    } finally {
+      clearTimeout(timer);
+      done();
+    }
+  }
+
+  #lose(error) {
+    if (this.#lost.signal.aborted || this.#stopped.signal.aborted) return;
+    this.release();
+    this.#lost.abort(error);
+    this.#onLost?.(error);
+  }
+}
+
+const outOfTime = (cause) =>
+  new EtcdError("the lease could not be renewed in time", Code.UNAVAILABLE, 0, { cause });
+
+const revoke = (transport, id, { signal } = {}) =>
+  transport.call("lease/revoke", { ID: toInt64(id, "id") }, signal);
+
+export class Lock {
+  #key;
+
+  constructor(lease, key, onLost) {
+    this.lease = lease;
+    this.#key = key;
+    this.key = key.text;
+    const tell = () => onLost?.(this.signal.reason);
+    if (this.signal.aborted) tell();
+    else this.signal.addEventListener("abort", tell, { once: true });
+  }
+
+  get keyBytes() {
+    return this.#key.bytes;
+  }
+
+  get signal() {
+    return this.lease.signal;
+  }
+
+  /** The key lives by the lease: when the one ends, so does the other. */
+  unlock(options) {
+    return this.lease.revoke(options);
+  }
+}
+
+/** Wait for the lock; asking again with the same lease keeps the place in the queue. */
+async function acquire(transport, name, lease, outer) {
+  const { signal, done } = follow(outer, lease.signal);
+  try {
+    for (let failures = 0; ; failures++) {
+      try {
+        const { json, text } = await transport.call("lock/lock", { name, lease: lease.id }, signal);
+        return new Field(json.key, text);
+      } catch (error) {
+        if (signal.aborted || error.code !== Code.UNAVAILABLE) throw error;
+        await pause(pauseAfter(failures), signal);
+      }
+    }
+  } finally {
+    done();
+  }
+}
+
+// ---- the client ---------------------------------------------------------------------------------
+
+export class Etcd {
+  #transport;
+
+  constructor(options = {}) {
+    this.#transport = new Transport(options);
+  }
+
+  get base() {
+    return this.#transport.base;
+  }
+
+  async get(key, options = {}) {
+    const page = await this.#ask("range", "kv/range", getRequest(key, options), options);
+    return page.entries[0] ?? null;
+  }
+
+  async list(prefix, options = {}) {
+    return this.#ask("range", "kv/range", listRequest(prefix, options), options);
+  }
+
+  async *scan(prefix, { keysOnly, serializable, revision, pageSize, signal } = {}) {
+    const range = { ...prefixRange(toBytes(prefix, "prefix")), ...asOf({ serializable, revision }) };
+    const options = { revision: range.revision, pageSize, signal, keys_only: keysOnly };
+    for await (const page of pagesOf(this.#transport, range, options)) yield* page.entries;
+  }
+
+  async put(key, value, options = {}) {
+    const request = putRequest(key, value, options);
+    if (options.ifRevision === undefined) return this.#ask("put", "kv/put", request, options);
+    return this.#swap(request.key, new Op({ request_put: request }), options);
+  }
+
+  async delete(key, options = {}) {
+    const request = deleteRequest(key, options);
+    if (options.ifRevision === undefined) {
+      return this.#ask("delete_range", "kv/deleterange", request, options);
+    }
+    if (options.prefix) throw new TypeError("ifRevision is for one key, not for a prefix");
+    return this.#swap(request.key, new Op({ request_delete_range: request }), options);
+  }
+
+  async txn(txn) {
+    return this.#ask("txn", "kv/txn", txnRequest(txn), txn);
+  }
+
+  watch(target, options = {}) {
+    return new Watch(this.#transport, target, options);
+  }
+
+  async lease(ttl, { id, keepAlive, onLost, signal } = {}) {
+    const asked = Date.now();
+    const request = { TTL: toInt64(ttl, "ttl"), ID: id === undefined ? id : toInt64(id, "id") };
+    const { json } = await this.#transport.call("lease/grant", request, signal);
+    const granted = { id: int64(json.ID), ttl: int64(json.TTL), asked };
+    return new Lease(this.#transport, { ...granted, keepAlive, onLost });
+  }
+
+  async leases({ signal } = {}) {
+    const { json } = await this.#transport.call("lease/leases", {}, signal);
+    return (json.leases ?? []).map(({ ID }) => int64(ID));
+  }
+
+  async leaseInfo(id, { keys, signal } = {}) {
+    const request = { ID: toInt64(id, "id"), keys };
+    const { json, text } = await this.#transport.call("lease/timetolive", request, signal);
+    return {
+      id: int64(json.ID),
+      ttl: int64(json.TTL),
+      grantedTtl: int64(json.grantedTTL),
+      keys: (json.keys ?? []).map((key) => new Field(key, text).text),
+    };
+  }
+
+  async revoke(id, options) {
+    await revoke(this.#transport, id, options);
+  }
+
+  async lock(name, { ttl = LOCK_TTL, onLost, signal } = {}) {
+    const bytes = toBytes(name, "name");
+    const lease = await this.lease(ttl, { signal });
+    try {
+      const key = await acquire(this.#transport, bytes, lease, signal);
+      return new Lock(lease, key, onLost);
+    } catch (error) {
+      lease.revoke().catch(ignore); // it takes our place in the queue along; else its time does
+      throw error;
+    }
+  }
+
+  async grant({ signal } = {}) {
+    const { rpcs, namespaced, user } = await this.#transport.document("grant", signal);
+    return { rpcs: new Set(rpcs), namespaced, user };
+  }
+
+  async call(path, request = {}, { signal } = {}) {
+    return this.#transport.plain(path, request, signal);
+  }
+
+  async #ask(kind, path, request, { signal }) {
+    const { json, text } = await this.#transport.call(path, request, signal);
+    return RESULTS[kind](json, text);
+  }
+
+  /** Carry out `change` if the key has the revision that the caller has seen. */
+  async #swap(key, change, { ifRevision, signal }) {
+    const unchanged = compare.modified(key, "=", toInt64(ifRevision, "ifRevision"));
+    const { succeeded, results, revision } = await this.txn({
+      if: [unchanged],
+      then: [change],
+      else: [op.get(key)],
+      signal,
+    });
+    if (!succeeded) throw new Conflict(results[0].entries[0] ?? null);
+    return { ...results[0], revision };
+  }
+}
