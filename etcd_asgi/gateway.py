@@ -22,9 +22,10 @@ from etcd_asgi.endpoints.backup import BackupBroken
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.paths import local_path, without_added_slash
+from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.endpoints.static import StaticFiles
 from etcd_asgi.endpoints.stream import StreamEndpoint
-from etcd_asgi.endpoints.unary import is_form_override, unary
+from etcd_asgi.endpoints.unary import UnaryEndpoint, is_form_override
 from etcd_asgi.endpoints.vitals import Vitals
 from etcd_asgi.endpoints.websocket import WebSocketEndpoint
 from etcd_asgi.errors import DecodeError, Denied
@@ -106,7 +107,9 @@ class Gateway:
         self._neighbours = Neighbours(vitals, self._admission.grant, self._first)
         self._streams = OpenStreams(self._limits.max_streams)
         self._streaming = StreamEndpoint(self._streams)
-        self._sockets = WebSocketEndpoint(self._streams)
+        presence = Presence()
+        self._unary = UnaryEndpoint(presence)
+        self._sockets = WebSocketEndpoint(self._streams, presence)
 
     def __repr__(self) -> str:
         prefixes = ", ".join(
@@ -186,7 +189,7 @@ class Gateway:
             await send_error(early, route.flavour, error.code, error.message, status=error.status)
         else:
             if route.kind is Kind.UNARY:
-                await unary(transcoder, headers, scope, receive, send)
+                await self._unary.answer(transcoder, headers, scope, receive, send)
             else:
                 await self._stream(transcoder, headers, scope, receive, send)
 

@@ -14,32 +14,77 @@ Leave = Callable[[], Awaitable[bool]]
 """Waits for the client to leave; gives false when that cannot be heard."""
 
 _GRACE = 0.02
-"""Seconds after which a call counts as waiting. Most are over long before, and pay only for a
-timer instead of a task that listens for the client."""
+"""Seconds after which a call counts as waiting, or up to twice as many. Most are over long before,
+and pay for neither a task that listens to the client nor a timer."""
 
 _LISTENING = 10.0
 """Seconds for which the server may take to tell the listener that the request is over."""
 
 
-async def while_present(leave: Leave, call: Coroutine[object, object, T]) -> T:
-    """Await *call*, and cancel it when the client leaves.
+class Presence:
+    """Sees to it that calls end when their clients leave.
 
-    Raises:
-        ClientGone: the client left.
+    One timer for each event loop looks for calls that wait, as long as there are calls at all: on
+    some loops a timer of its own would cost a call more than its JSON does.
     """
-    watch = _Watch(leave)
-    try:
-        return await call
-    except asyncio.CancelledError:
-        if watch.left and watch.task.uncancel() == 0:
-            raise ClientGone from None
-        raise
-    finally:
-        watch.stop()
+
+    def __init__(self) -> None:
+        self._rounds: dict[asyncio.AbstractEventLoop, _Rounds] = {}
+
+    async def during(self, leave: Leave, call: Coroutine[object, object, T]) -> T:
+        """Await *call*, and cancel it when the client leaves.
+
+        Raises:
+            ClientGone: the client left.
+        """
+        loop = asyncio.get_running_loop()
+        client = _Client(leave)
+        (self._rounds.get(loop) or self._new_rounds(loop)).add(client)
+        try:
+            return await call
+        except asyncio.CancelledError:
+            if client.left and client.task.uncancel() == 0:
+                raise ClientGone from None
+            raise
+        finally:
+            client.stop(loop)
+
+    def _new_rounds(self, loop: asyncio.AbstractEventLoop) -> _Rounds:
+        for one in [one for one in self._rounds if one.is_closed()]:
+            self._rounds.pop(one, None)
+        rounds = self._rounds[loop] = _Rounds(loop)
+        return rounds
 
 
-class _Watch:
-    """Listens for the client's leaving, once the grace is over, and cancels the current task."""
+class _Rounds:
+    """Goes round the calls of one event loop: those met for the second time are waiting."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._new: list[_Client] = []
+        self._met: list[_Client] = []
+        self._is_going = False
+
+    def add(self, client: _Client) -> None:
+        self._new.append(client)
+        if not self._is_going:
+            self._is_going = True
+            self._loop.call_later(_GRACE, self._go)
+
+    def _go(self) -> None:
+        waiting, self._met, self._new = self._met, self._new, []
+        for client in waiting:
+            client.listen(self._loop)
+        if self._met:
+            self._loop.call_later(_GRACE, self._go)
+        else:
+            self._is_going = False
+
+
+class _Client:
+    """Listens for the client's leaving, once the call waits, and cancels the current task."""
+
+    __slots__ = ("_leave", "_listener", "_over", "left", "task")
 
     def __init__(self, leave: Leave) -> None:
         task = asyncio.current_task()
@@ -49,11 +94,11 @@ class _Watch:
         self._over = False
         self._leave = leave
         self._listener: asyncio.Task[None] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(_GRACE, self._start)
 
-    def _start(self) -> None:
-        self._listener = self._loop.create_task(self._listen())
+    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to listen, unless the call is over."""
+        if not self._over:
+            self._listener = loop.create_task(self._listen())
 
     async def _listen(self) -> None:
         try:
@@ -64,10 +109,10 @@ class _Watch:
             self.left = True
             self.task.cancel()
 
-    def stop(self) -> None:
+    def stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The call is over."""
         self._over = True
-        self._timer.cancel()
         if self._listener is not None:
             # granian closes the connection of a request whose receive() was cancelled. All servers
             # end it when the answer is out; should one not, there is an end to it all the same.
-            self._loop.call_later(_LISTENING, self._listener.cancel)
+            loop.call_later(_LISTENING, self._listener.cancel)

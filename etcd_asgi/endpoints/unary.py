@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints.answers import CANCELLED, send_error, send_json, without_reading
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody
-from etcd_asgi.endpoints.presence import while_present
+from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.status import Code
@@ -20,51 +20,54 @@ _HEADERS = ((b"grpc-metadata-content-type", b"application/grpc"),)
 _FORM = "application/x-www-form-urlencoded"
 
 
-async def unary(
-    transcoder: Transcoder,
-    headers: RequestHeaders,
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-) -> None:
-    """Answer one request; a client that leaves gets none, and its call is cancelled."""
-    flavour, body = transcoder.flavour, RequestBody(receive)
-    try:
-        answer = await _call(transcoder, headers, scope, body)
-    except ClientGone:
-        # Nobody reads it, but middleware of the host may insist on an answer.
-        with suppress(OSError):
-            await send_error(send, flavour, Code.CANCELLED, CANCELLED)
-    except BodyTooLarge as error:
-        send = await _after_body(body, scope, send)
-        await send_error(send, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)
-    except DecodeError as error:
-        send = await _after_body(body, scope, send)
-        await send_error(send, flavour, Code.INVALID_ARGUMENT, str(error))
-    except Denied as error:
-        send = await _after_body(body, scope, send)
-        await send_error(send, flavour, error.code, error.message, status=error.status)
-    except UpstreamError as error:
-        send = await _after_body(body, scope, send)
-        await send_error(send, flavour, error.code, error.message)
-    else:
-        if not body.ended:
+class UnaryEndpoint:
+    """Answers requests for unary RPCs."""
+
+    def __init__(self, presence: Presence) -> None:
+        self._presence = presence
+
+    async def answer(
+        self,
+        transcoder: Transcoder,
+        headers: RequestHeaders,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer one request; a client that leaves gets none, and its call is cancelled."""
+        flavour, body = transcoder.flavour, RequestBody(receive)
+        try:
+            answer = await self._call(transcoder, headers, scope, body)
+        except ClientGone:
+            # Nobody reads it, but middleware of the host may insist on an answer.
+            with suppress(OSError):
+                await send_error(send, flavour, Code.CANCELLED, CANCELLED)
+        except BodyTooLarge as error:
             send = await _after_body(body, scope, send)
-        await send_json(send, 200, answer, _HEADERS, transcoder.content_type)
+            await send_error(send, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)
+        except DecodeError as error:
+            send = await _after_body(body, scope, send)
+            await send_error(send, flavour, Code.INVALID_ARGUMENT, str(error))
+        except Denied as error:
+            send = await _after_body(body, scope, send)
+            await send_error(send, flavour, error.code, error.message, status=error.status)
+        except UpstreamError as error:
+            send = await _after_body(body, scope, send)
+            await send_error(send, flavour, error.code, error.message)
+        else:
+            if not body.ended:
+                send = await _after_body(body, scope, send)
+            await send_json(send, 200, answer, _HEADERS, transcoder.content_type)
 
-
-async def _call(
-    transcoder: Transcoder,
-    headers: RequestHeaders,
-    scope: Scope,
-    body: RequestBody,
-) -> bytes:
-    whole = transcoder.flavour.whole_body
-    data = await body.read(scope, transcoder.limits.max_body_bytes, whole=whole)
-    if is_form_override(headers):
-        data = b""
-    call = transcoder.unary(data, headers.metadata, headers.timeout)
-    return await while_present(body.left, call)
+    async def _call(
+        self, transcoder: Transcoder, headers: RequestHeaders, scope: Scope, body: RequestBody
+    ) -> bytes:
+        whole = transcoder.flavour.whole_body
+        data = await body.read(scope, transcoder.limits.max_body_bytes, whole=whole)
+        if is_form_override(headers):
+            data = b""
+        call = transcoder.unary(data, headers.metadata, headers.timeout)
+        return await self._presence.during(body.left, call)
 
 
 async def _after_body(body: RequestBody, scope: Scope, send: Send) -> Send:

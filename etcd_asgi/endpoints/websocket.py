@@ -17,7 +17,7 @@ from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.conversation import Conversation
 from etcd_asgi.endpoints.inputs import SocketInput
 from etcd_asgi.endpoints.open_streams import CLOSING, OpenStreams
-from etcd_asgi.endpoints.presence import while_present
+from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.endpoints.routing import NOT_FOUND
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
@@ -45,8 +45,9 @@ _MAX_REASON_BYTES = 123
 class WebSocketEndpoint:
     """Answers accepted WebSockets."""
 
-    def __init__(self, streams: OpenStreams) -> None:
+    def __init__(self, streams: OpenStreams, presence: Presence) -> None:
         self._streams = streams
+        self._presence = presence
 
     async def answer(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, send: Send
@@ -75,7 +76,7 @@ class WebSocketEndpoint:
         source = SocketInput(receive, transcoder.limits.max_body_bytes)
         value = await source.next()
         call = transcoder.unary(value, headers.metadata, headers.timeout)
-        await socket.text(await while_present(source.left, call))
+        await socket.text(await self._presence.during(source.left, call))
 
     async def _stream(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
