@@ -19,6 +19,7 @@ from etcd_asgi.access import (
     passthrough,
 )
 from etcd_asgi.audit import AuditRecord
+from etcd_asgi.credentials import Password
 from etcd_asgi.errors import DecodeError, Denied, EtcdAsgiError, UpstreamError
 from etcd_asgi.gateway import Gateway
 from etcd_asgi.routes import DEFAULT_VERSIONS
@@ -39,6 +40,7 @@ __all__ = [
     "Gateway",
     "Grant",
     "Limits",
+    "Password",
     "Upstream",
     "UpstreamError",
     "allow_anyone",

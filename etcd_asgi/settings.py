@@ -50,6 +50,30 @@ class Limits:
     health_timeout: float = 2.0
     """How long ``/health`` and ``/readyz`` wait for etcd."""
 
+    max_etcd_users: int = 1000
+    """Credentials whose tokens are kept; those used least recently log in again."""
+
+    max_logins: int = 8
+    """Logins at etcd under way at a time. Each costs etcd some 50 ms of computing, on purpose."""
+
+    login_timeout: float = 10.0
+    """How long etcd may take for a login before it has failed."""
+
+    login_retry_time: float = 1.0
+    """How long a refused login is told to others with the same credentials before etcd is asked
+    again."""
+
+    max_login_retries: int = 3
+    """How often one call is made again because etcd did not take its token. Once is enough, unless
+    users or roles are changed again and again meanwhile."""
+
+    auth_off_time: float = 10.0
+    """How long an etcd without auth is believed to be so. One whose auth was switched on says so
+    itself to almost every call."""
+
+    max_replay_bytes: int = 128 * 1024
+    """Requests of a stream kept until its first answer, for a token that is out of date."""
+
     close_timeout: float = 1.0
     """How long closing the gateway waits for calls under way to end."""
 
