@@ -36,7 +36,7 @@ class History:
         body = request(key=self.key.encode(), value=b"x" * self.value_bytes).SerializeToString()
         address = self.etcd.endpoint.removeprefix("http://")
         with grpc.insecure_channel(address) as channel:
-            put = channel.unary_unary("/etcdserverpb.KV/Put")
+            put: Any = channel.unary_unary("/etcdserverpb.KV/Put")
             in_flight: deque[Any] = deque()
             for _ in range(count):
                 in_flight.append(put.future(body, timeout=TIMEOUT))
