@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from benchmarks import cpu
 from benchmarks.workloads import Workload, post
@@ -42,22 +44,25 @@ class Kind:
     """Arguments of Python for a port."""
 
 
-def _uvicorn(app: str) -> Callable[[int], Sequence[str]]:
+def _uvicorn(app: str, workers: int = 1) -> Callable[[int], Sequence[str]]:
     name = f"benchmarks.apps.{app}:app"
-    return lambda port: ["-m", "uvicorn", name, "--port", f"{port}", *_QUIET]
+    count = ("--workers", f"{workers}")
+    return lambda port: ["-m", "uvicorn", name, "--port", f"{port}", *_QUIET, *count]
 
 
 def _granian(port: int) -> Sequence[str]:
     name = "benchmarks.apps.ours:app"
-    return ["-m", "granian", "--interface", "asgi", name, "--port", f"{port}", *_QUIET]
+    options = ("--port", f"{port}", "--workers", "1", *_QUIET)
+    return ["-m", "granian", "--interface", "asgi", name, *options]
 
 
-_QUIET = ("--no-access-log", "--log-level", "warning", "--workers", "1")
+_QUIET = ("--no-access-log", "--log-level", "warning")
 
 
 KINDS = (
     Kind(name="stock", title="stock gateway"),
     Kind(name="uvicorn", title="etcd_asgi, uvicorn", command=_uvicorn("ours")),
+    Kind(name="pair", title="etcd_asgi, uvicorn, 2 workers", command=_uvicorn("ours", workers=2)),
     Kind(name="granian", title="etcd_asgi, granian", command=_granian),
     Kind(name="floor", title="grpcio's floor, uvicorn", command=_uvicorn("floor")),
     Kind(name="naive", title="naive app, uvicorn", command=_uvicorn("naive")),
@@ -132,7 +137,10 @@ def _await_connection(process: subprocess.Popen[bytes], port: int) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"a server ended with code {process.returncode}")
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            # Not just a connection: a server with several workers takes these before they are up.
+            urlopen(f"http://127.0.0.1:{port}/livez", timeout=1).close()
+        except HTTPError:
+            return  # the floor has no such path
         except OSError:
             time.sleep(0.05)
         else:
