@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from etcd_asgi.bindings import bindings
+from etcd_asgi.credentials import Password
 from etcd_asgi.errors import Denied
 
 FULL = frozenset(binding.name for binding in bindings())
@@ -62,6 +63,9 @@ class Grant:
     """The prefix under which the caller's keys are; the caller does not see it. RPCs that cannot
     be held in it are refused."""
 
+    credentials: Password | None = None
+    """The etcd user that stands for the caller; ``None``: the gateway's own, if it has any."""
+
     forward_token: bool = False
     """Whether the caller's own etcd token goes up and etcd decides. If not, nothing of the
     caller's login reaches etcd: neither Authorization nor cookies."""
@@ -83,6 +87,10 @@ class Grant:
         object.__setattr__(self, "rpcs", frozenset(self.rpcs))
         if unknown := sorted(self.rpcs - FULL):
             raise ValueError(f"Grant(rpcs=...) names unknown RPCs {unknown}: see etcd_asgi.FULL")
+        if self.credentials is not None and self.forward_token:
+            raise ValueError(
+                "Grant() takes credentials= or forward_token=True: a call is made as one etcd user"
+            )
         if not isinstance(self.namespace, bytes):
             raise ValueError("Grant(namespace=...) takes bytes, such as b'/teams/red/'")
         for name in ("max_watches", "max_range_limit", "max_body_bytes"):

@@ -12,8 +12,10 @@ from starlette.types import Scope
 
 from etcd_asgi.access import Access, Grant, decide, passthrough
 from etcd_asgi.audit import Audit
+from etcd_asgi.credentials import Password
 from etcd_asgi.errors import Denied
 from etcd_asgi.guarded import GuardedTranscoder
+from etcd_asgi.identity import Identities
 from etcd_asgi.metadata import RequestHeaders, without_login
 from etcd_asgi.namespace import SCOPED, Namespace
 from etcd_asgi.origin import Origins
@@ -38,6 +40,7 @@ class Rules:
     allowed_origins: Iterable[str] = ()
     audit: Audit | None = None
     lease_secret: bytes = b""
+    credentials: Password | None = None
 
 
 class Admission:
@@ -63,7 +66,9 @@ class Admission:
 
         self._rules = rules
         self._limits = limits
-        self._upstream = upstream
+        self.identities = Identities(upstream, limits, rules.credentials)
+        """The ways to etcd."""
+
         self._quotas = WatchQuotas()
         self._namespace = lru_cache(_KEPT)(self._new_namespace)
         self._lesser = lru_cache(_KEPT)(self._new_limits)
@@ -98,7 +103,7 @@ class Admission:
         limits = self._limits
         if grant.max_body_bytes is not None:
             limits = self._lesser(grant.max_body_bytes)
-        return GuardedTranscoder(transcoder, passage, self._upstream, limits)
+        return GuardedTranscoder(transcoder, passage, self.identities.of(grant), limits)
 
     async def admit_socket(
         self, transcoder: Transcoder | None, headers: RequestHeaders, scope: Scope

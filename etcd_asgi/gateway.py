@@ -16,6 +16,7 @@ from etcd_asgi.access import Access, passthrough
 from etcd_asgi.admission import Admission, Rules
 from etcd_asgi.audit import Audit, log_record
 from etcd_asgi.bindings import Kind
+from etcd_asgi.credentials import Password
 from etcd_asgi.endpoints import routing, websocket
 from etcd_asgi.endpoints.answers import send_error, without_reading
 from etcd_asgi.endpoints.backup import BackupBroken
@@ -41,6 +42,13 @@ from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, parse_targets
 logger = logging.getLogger("etcd_asgi")
 
 
+LENDS = (
+    "a gateway with credentials or a client certificate of its own, and without access=, would lend"
+    " its rights to everyone who reaches it: give access= a function of yours, or say"
+    " access=etcd_asgi.allow_anyone"
+)
+
+
 class Gateway:
     """etcd's JSON API as an ASGI application, to be mounted in a host or served alone.
 
@@ -57,6 +65,9 @@ class Gateway:
             :class:`~etcd_asgi.upstream.Upstream`.
         versions: version prefix to flavour, as in ``{"v3": "3.6", "v3beta": "3.5"}``. Flavours are
             "3.3" to "3.7" and "compat".
+        credentials: the etcd user that the gateway's calls are made as, unless a grant names
+            another. It needs *access*, as does a client certificate in *tls*: without, the gateway
+            would lend its rights to everyone who reaches it.
         access: the host's decision about each request; the default lets all through, with the
             client's own etcd token.
         authorize: the host's word on each decided request's messages, for rules finer than a
@@ -80,6 +91,7 @@ class Gateway:
         etcd: str | Sequence[str] | Upstream,
         *,
         versions: Mapping[str, str] = DEFAULT_VERSIONS,
+        credentials: Password | None = None,
         access: Access = passthrough,
         authorize: Authorize | None = None,
         allowed_origins: Iterable[str] = (),
@@ -89,6 +101,8 @@ class Gateway:
         limits: Limits | None = None,
         explorer: bool = False,
     ) -> None:
+        if access is passthrough and (credentials is not None or _has_certificate(tls)):
+            raise ValueError(LENDS)
         self._limits = limits or Limits()
         self._static = StaticFiles(explorer=explorer)
         self._upstream = _upstream(etcd, self._limits, tls)
@@ -98,12 +112,13 @@ class Gateway:
             allowed_origins=allowed_origins,
             audit=_audit(audit),
             lease_secret=lease_secret,
+            credentials=credentials,
         )
         self._admission = Admission(rules, self._limits, self._upstream)
         self._routes = Routes(versions, self._limits, self._upstream)
         self._by_path = self._routes.by_path
         self._first = self._routes.first
-        vitals = Vitals(self._upstream, self._limits, f"{self._first.release}.0")
+        vitals = Vitals(self._admission.identities.own(), self._limits, f"{self._first.release}.0")
         self._neighbours = Neighbours(vitals, self._admission.grant, self._first)
         self._streams = OpenStreams(self._limits.max_streams)
         self._streaming = StreamEndpoint(self._streams)
@@ -275,6 +290,10 @@ class Gateway:
 def _headers(scope: Scope, more: Sequence[tuple[bytes, bytes]] = ()) -> RequestHeaders:
     client, headers = scope.get("client"), scope["headers"]
     return read([*headers, *more] if more else headers, client[0] if client else None)
+
+
+def _has_certificate(tls: TLS | None) -> bool:
+    return tls is not None and tls.cert is not None
 
 
 def _audit(audit: bool | Audit) -> Audit | None:

@@ -67,8 +67,8 @@ class Neighbours:
         over HTTP only.
         """
         try:
-            await self._ask(scope)
-            version = await self._vitals.version(_token(scope))
+            grant = await self._ask(scope)
+            version = await self._vitals.version(_token(scope) if grant.forward_token else [])
         except Denied as error:
             await send_error(send, self._flavour, error.code, error.message, status=error.status)
         except UpstreamError as error:

@@ -1,0 +1,38 @@
+"""As whom calls are made at etcd: as the client itself, or as an etcd user that stands for it."""
+
+from __future__ import annotations
+
+from etcd_asgi.access import Grant
+from etcd_asgi.credentials import Password
+from etcd_asgi.settings import Limits
+from etcd_asgi.upstream import SignedUpstream, Tokens, Upstream
+
+
+class Identities:
+    """The ways to etcd, one for each identity.
+
+    Args:
+        upstream: the way without a login.
+        limits: of the logins that are kept.
+        own: the gateway's own credentials, if it has any.
+    """
+
+    def __init__(self, upstream: Upstream, limits: Limits, own: Password | None) -> None:
+        self._upstream = upstream
+        self._tokens = Tokens(upstream, limits)
+        self._own = own
+
+    def own(self) -> Upstream:
+        """The way for calls of the gateway itself."""
+        return self._signed(self._own)
+
+    def of(self, grant: Grant) -> Upstream:
+        """The way for calls of somebody with *grant*."""
+        if grant.forward_token:
+            return self._upstream
+        return self._signed(grant.credentials or self._own)
+
+    def _signed(self, credentials: Password | None) -> Upstream:
+        if credentials is None:
+            return self._upstream
+        return SignedUpstream(self._upstream, self._tokens, credentials)
