@@ -1,6 +1,5 @@
 """As whom calls are made at etcd."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -16,7 +15,7 @@ ANN = Password("ann", "ann-password")
 
 
 @pytest.fixture
-async def etcd(start_etcd: StartEtcd) -> AsyncIterator[EtcdServer]:
+async def etcd(start_etcd: StartEtcd) -> EtcdServer:
     """An etcd with auth: root, and ann who may do nothing but ``a*``."""
     server = start_etcd()
     async with client_of(Gateway(server.endpoint)) as client:
