@@ -36,7 +36,7 @@ help: ## list the commands
 # ---- what to run -------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check etcds ## everything that CI runs
+test: check etcds browser-ready ## everything that CI runs
 	$(BIN)/pytest --ignore=tests/clients
 	$(MAKE) --no-print-directory wheel-test floors
 
@@ -68,6 +68,14 @@ conformance: .venv/.ready etcds ## the stock gateway and ours answer alike
 .PHONY: hosts
 hosts: .venv/.ready ## mounted in every host, under every server
 	$(BIN)/pytest tests/hosts
+
+.PHONY: browser
+browser: browser-ready ## the client module and its pages in a real browser
+	$(BIN)/pytest tests/browser
+
+.PHONY: browser-ready
+browser-ready: .venv/.ready ## find a Chromium, or get one
+	$(BIN)/python -m tests.browser.chromium
 
 .PHONY: clients
 clients: clients-ready ## real clients, with their own tests, through the gateway; not yet part of test

@@ -694,9 +694,7 @@ export class Watch {
   }
 
   close() {
-    this.#controller.abort();
     this.#first = undefined;
-    this.#items.return().catch(ignore);
     this.#finish();
   }
 
@@ -704,7 +702,7 @@ export class Watch {
 
   async #callBack(onChange) {
     try {
-      for await (const change of this) await onChange(change);
+      for (let item; !(item = await this.next()).done; ) await onChange(item.value);
     } catch (error) {
       this.#finish(error);
       (this.#options.onError ?? console.error)(error);
@@ -827,6 +825,7 @@ export class Watch {
     if (this.#state === "closed") return;
     this.#options.signal?.removeEventListener("abort", this.#abort);
     this.#controller.abort();
+    this.#items.return().catch(ignore);
     this.#tell("closed", error);
     const never = error ?? new EtcdError("the watch was closed", Code.CANCELLED);
     this.#ready.reject(never);
