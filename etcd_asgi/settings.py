@@ -74,6 +74,9 @@ class Limits:
     max_replay_bytes: int = 128 * 1024
     """Requests of a stream kept until its first answer, for a token that is out of date."""
 
+    tls_check_time: float = 10.0
+    """How often the files of ``TLS(...)`` are looked at for a change."""
+
     close_timeout: float = 1.0
     """How long closing the gateway waits for calls under way to end."""
 

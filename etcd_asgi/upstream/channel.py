@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import grpc.aio
 
@@ -15,7 +14,9 @@ from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
-from etcd_asgi.upstream.channels import DEADLINE, Channels, as_pairs
+from etcd_asgi.upstream.certificates import Certificates
+from etcd_asgi.upstream.channels import DEADLINE, as_pairs
+from etcd_asgi.upstream.connections import Connections
 from etcd_asgi.upstream.stream import GrpcStream
 from etcd_asgi.upstream.targets import Target
 from etcd_asgi.upstream.tls import TLS
@@ -34,14 +35,6 @@ _DEADLINE_MARGIN = 0.05
 from within a lock or an election. Go's client says DeadlineExceeded all the same."""
 
 
-@dataclass(slots=True)
-class _Connections:
-    """The channels of one event loop. Streams have their own, so that neither delays the other."""
-
-    unary: Channels
-    streams: Channels
-
-
 class GrpcUpstream:
     """Calls over grpcio channels: one set of channels for each running loop and process.
 
@@ -52,9 +45,10 @@ class GrpcUpstream:
     def __init__(self, targets: Sequence[Target], limits: Limits, tls: TLS | None = None) -> None:
         self._targets = targets
         self._limits = limits
-        self._tls = tls
+        secure = any(target.secure for target in targets)
+        self._certificates = Certificates(tls or TLS()) if secure else None
         self._pid = os.getpid()
-        self._by_loop: dict[asyncio.AbstractEventLoop, _Connections] = {}
+        self._by_loop: dict[asyncio.AbstractEventLoop, Connections] = {}
 
     async def unary(
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
@@ -64,6 +58,7 @@ class GrpcUpstream:
         channels = self._connections().unary
         used, call = channels.current, channels.unary(rpc)
         over = None if timeout is None else time.monotonic() + timeout - _DEADLINE_MARGIN
+        channels.enter()
         try:
             answer: bytes = await call(request, timeout=timeout, metadata=as_pairs(metadata))
         except grpc.aio.AioRpcError as error:
@@ -71,6 +66,8 @@ class GrpcUpstream:
             if over is not None and time.monotonic() >= over and ours.code in _ENDED_BY_DEADLINE:
                 raise UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=True) from None
             raise ours from None
+        finally:
+            channels.leave()
         return answer
 
     def server_stream(
@@ -79,37 +76,34 @@ class GrpcUpstream:
         """Start a call: see :class:`~etcd_asgi.upstream.seam.Upstream`."""
         _refuse_if_over(timeout)
         channels = self._connections().streams
-        used = channels.current
         call = channels.server_stream(rpc)(request, timeout=timeout, metadata=as_pairs(metadata))
-        return GrpcStream(call, lambda error: channels.translate(error, used))
+        return GrpcStream(call, channels)
 
     def bidi(self, rpc: str, metadata: Metadata, timeout: float | None) -> GrpcStream:
         """Start a call: see :class:`~etcd_asgi.upstream.seam.Upstream`."""
         _refuse_if_over(timeout)
         channels = self._connections().streams
-        used = channels.current
         call = channels.bidi(rpc)(timeout=timeout, metadata=as_pairs(metadata))
-        return GrpcStream(call, lambda error: channels.translate(error, used))
+        return GrpcStream(call, channels)
 
     async def aclose(self) -> None:
         """End all calls of the running loop and close its connections."""
         connections = self._by_loop.pop(asyncio.get_running_loop(), None)
         if connections is not None and self._pid == os.getpid():
-            await connections.unary.aclose()
-            await connections.streams.aclose()
+            await connections.aclose()
 
-    def _connections(self) -> _Connections:
+    def _connections(self) -> Connections:
         if self._pid != os.getpid():
             self._refuse_inherited()
         loop = asyncio.get_running_loop()
         return self._by_loop.get(loop) or self._connect(loop)
 
-    def _connect(self, loop: asyncio.AbstractEventLoop) -> _Connections:
+    def _connect(self, loop: asyncio.AbstractEventLoop) -> Connections:
         for one in list(self._by_loop):
             if one.is_closed():  # and nobody closed the gateway on it
                 self._by_loop.pop(one, None)
-        unary, streams = (Channels(self._targets, self._limits, self._tls) for _ in range(2))
-        connections = self._by_loop[loop] = _Connections(unary, streams)
+        connections = Connections(self._targets, self._limits, self._certificates)
+        self._by_loop[loop] = connections
         return connections
 
     def _refuse_inherited(self) -> None:

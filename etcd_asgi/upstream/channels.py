@@ -15,8 +15,8 @@ from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
+from etcd_asgi.upstream.certificates import Secure
 from etcd_asgi.upstream.targets import Target
-from etcd_asgi.upstream.tls import TLS
 
 logger = logging.getLogger("etcd_asgi.upstream")
 
@@ -35,15 +35,23 @@ Call = Callable[..., Any]
 
 
 class Channels:
-    """The channels of one event loop, and which of them is in use."""
+    """The channels of one event loop, and which of them is in use.
 
-    def __init__(self, targets: Sequence[Target], limits: Limits, tls: TLS | None) -> None:
+    Args:
+        targets: what to connect to.
+        limits: of connections.
+        secure: certificates of secure targets.
+    """
+
+    def __init__(self, targets: Sequence[Target], limits: Limits, secure: Secure | None) -> None:
         self._close_timeout = limits.close_timeout
-        self._channels = [_open(target, limits, tls) for target in targets]
+        self._channels = [_open(target, limits, secure) for target in targets]
         self.current = 0
         """Index of the channel in use."""
 
         self._calls: dict[str, Call] = {}
+        self._under_way = 0
+        self._drained: Callable[[], None] | None = None
         self._warned = float("-inf")
 
     def unary(self, rpc: str) -> Call:
@@ -60,6 +68,22 @@ class Channels:
     def bidi(self, rpc: str) -> Call:
         """What makes calls of *rpc*, with many messages each way, on the channel in use."""
         return self._channels[self.current].stream_stream(rpc)
+
+    def enter(self) -> None:
+        """A call begins."""
+        self._under_way += 1
+
+    def leave(self) -> None:
+        """A call that began has ended."""
+        self._under_way -= 1
+        if self._drained is not None and not self._under_way:
+            self._drained()
+
+    def retire(self, drained: Callable[[], None]) -> None:
+        """No call will begin any more; call *drained* when the last has ended."""
+        self._drained = drained
+        if not self._under_way:
+            drained()
 
     def translate(self, error: grpc.aio.AioRpcError, used: int) -> UpstreamError:
         """Our error for gRPC's on the channel *used*, which a failure to connect takes out of use.
@@ -108,14 +132,13 @@ as_pairs: Callable[[Metadata], Pairs] = partial(tuple.__new__, Pairs)
 """Past the initializer of ``Metadata``, which would fill the dict."""
 
 
-def _open(target: Target, limits: Limits, tls: TLS | None) -> grpc.aio.Channel:
+def _open(target: Target, limits: Limits, secure: Secure | None) -> grpc.aio.Channel:
     options = _options(limits)
-    if not target.secure:
+    if secure is None:
         return grpc.aio.insecure_channel(target.name, options=options)
-    tls = tls or TLS()
-    if tls.server_name is not None:
-        options.append(("grpc.ssl_target_name_override", tls.server_name))
-    return grpc.aio.secure_channel(target.name, tls.credentials(), options=options)
+    if secure.server_name is not None:
+        options.append(("grpc.ssl_target_name_override", secure.server_name))
+    return grpc.aio.secure_channel(target.name, secure.credentials(), options=options)
 
 
 def _options(limits: Limits) -> list[tuple[str, int | str]]:

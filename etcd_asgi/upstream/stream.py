@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from etcd_asgi.errors import UpstreamError
-
-Translate = Callable[[grpc.aio.AioRpcError], UpstreamError]
+from etcd_asgi.upstream.channels import Channels
 
 
 class GrpcStream:
@@ -21,9 +19,14 @@ class GrpcStream:
     stops etcd from sending.
     """
 
-    def __init__(self, call: Any, translate: Translate) -> None:
+    __slots__ = ("_call", "_channels", "_is_over", "_used")
+
+    def __init__(self, call: Any, channels: Channels) -> None:
         self._call = call
-        self._translate = translate
+        self._used = channels.current
+        self._channels = channels
+        self._is_over = False
+        channels.enter()
 
     async def send(self, request: bytes) -> bool:
         """Send a message; false when the call is over."""
@@ -49,17 +52,30 @@ class GrpcStream:
         try:
             message = await self._call.read()
         except grpc.aio.AioRpcError as error:
-            raise self._translate(error) from None
+            self._end()
+            raise self._channels.translate(error, self._used) from None
         except asyncio.CancelledError:
             # The library raises it for a call that was cancelled as well as for its reader.
             if not self._call.cancelled() or _is_cancelling():
                 raise
+            self._end()
             raise UpstreamError(1, "context canceled") from None
-        return None if message is grpc.aio.EOF else message
+        if message is not grpc.aio.EOF:
+            answer: bytes = message
+            return answer
+        self._end()
+        return None
 
     def cancel(self) -> None:
         """End the call at once."""
         self._call.cancel()
+        self._end()
+
+    def _end(self) -> None:
+        """The channel may be closed as far as this call is concerned."""
+        if not self._is_over:
+            self._is_over = True
+            self._channels.leave()
 
 
 def _is_cancelling() -> bool:

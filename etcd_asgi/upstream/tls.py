@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
-
-import grpc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLS:
-    """Certificates for ``https`` URLs. Files are PEM and are read when the channel is opened.
+    """Certificates for ``https`` URLs, as files in PEM.
+
+    They are read at the first call. Files that change are used for new calls within
+    ``Limits.tls_check_time``; streams go on over the connections that they have.
 
     Raises:
         ValueError: only one of *cert* and *key* is given.
@@ -33,15 +33,3 @@ class TLS:
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
             raise ValueError("TLS() needs cert and key together, or neither")
-
-    def credentials(self) -> grpc.ChannelCredentials:
-        """Read the files.
-
-        Raises:
-            OSError: a file cannot be read.
-        """
-        ca, key, cert = (
-            None if path is None else Path(path).read_bytes()
-            for path in (self.ca, self.key, self.cert)
-        )
-        return grpc.ssl_channel_credentials(ca, key, cert)

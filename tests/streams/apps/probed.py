@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 
 from etcd_asgi import Gateway
 from etcd_asgi.upstream import channel, stream
+from etcd_asgi.upstream.channels import Channels
 
 FLAVOURS = ("3.3", "3.4", "3.5", "3.6", "3.7", "compat")
 
@@ -24,8 +25,8 @@ gateway = Gateway(os.environ["ETCD_URL"], versions={"v3": "3.6"} | {one: one for
 class NotedStream(stream.GrpcStream):
     """A call of gRPC's, noted as long as anybody has it."""
 
-    def __init__(self, call: Any, translate: stream.Translate) -> None:
-        super().__init__(call, translate)
+    def __init__(self, call: Any, channels: Channels) -> None:
+        super().__init__(call, channels)
         calls.add(call)
 
 

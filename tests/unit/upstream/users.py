@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from etcd_asgi import Limits, UpstreamError, proto
+from etcd_asgi import TLS, Limits, UpstreamError, proto
 from etcd_asgi.credentials import Password
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.testing import EtcdServer
@@ -100,11 +100,15 @@ class Users:
     Args:
         etcd: the server, of one test alone.
         limits: of the tokens.
+        tls: for an etcd that wants it.
     """
 
-    def __init__(self, etcd: EtcdServer, limits: Limits | None = None) -> None:
+    def __init__(
+        self, etcd: EtcdServer, limits: Limits | None = None, tls: TLS | None = None
+    ) -> None:
         self.etcd = etcd
-        self.grpc = GrpcUpstream(parse_targets(etcd.endpoint), Limits(max_reconnect_delay=0.2))
+        quick = Limits(max_reconnect_delay=0.2, tls_check_time=0.02)
+        self.grpc = GrpcUpstream(parse_targets(etcd.endpoint), quick, tls)
         self.upstream = Recording(self.grpc)
         self.tokens = Tokens(self.upstream, limits or Limits())
         self._root = SignedUpstream(self.grpc, Tokens(self.grpc, Limits(auth_off_time=1e-9)), ROOT)
