@@ -39,7 +39,8 @@ class Presence:
         """
         loop = asyncio.get_running_loop()
         client = _Client(leave)
-        (self._rounds.get(loop) or self._new_rounds(loop)).add(client)
+        rounds = self._rounds.get(loop) or self._new_rounds(loop)
+        rounds.add(client)
         try:
             return await call
         except asyncio.CancelledError:
@@ -47,6 +48,7 @@ class Presence:
                 raise ClientGone from None
             raise
         finally:
+            rounds.remove(client)
             client.stop(loop)
 
     def _new_rounds(self, loop: asyncio.AbstractEventLoop) -> _Rounds:
@@ -61,18 +63,23 @@ class _Rounds:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._new: list[_Client] = []
-        self._met: list[_Client] = []
+        self._new: set[_Client] = set()
+        self._met: set[_Client] = set()
         self._is_going = False
 
     def add(self, client: _Client) -> None:
-        self._new.append(client)
+        self._new.add(client)
         if not self._is_going:
             self._is_going = True
             self._loop.call_later(_GRACE, self._go)
 
+    def remove(self, client: _Client) -> None:
+        """Forget a call that is over: at once, as memory that is freed soon is used again soon."""
+        self._new.discard(client)
+        self._met.discard(client)
+
     def _go(self) -> None:
-        waiting, self._met, self._new = self._met, self._new, []
+        waiting, self._met, self._new = self._met, self._new, set()
         for client in waiting:
             client.listen(self._loop)
         if self._met:
@@ -96,9 +103,8 @@ class _Client:
         self._listener: asyncio.Task[None] | None = None
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to listen, unless the call is over."""
-        if not self._over:
-            self._listener = loop.create_task(self._listen())
+        """Begin to listen."""
+        self._listener = loop.create_task(self._listen())
 
     async def _listen(self) -> None:
         try:
