@@ -156,7 +156,10 @@ export interface EtcdOptions {
    * which is right when the gateway serves it; a bundled copy must be told.
    */
   base?: string | URL;
-  /** Headers for every request, such as `{ authorization: token }`; a function is asked each time. */
+  /**
+   * Headers for every request, such as `{ authorization: token }`. A function is asked each time;
+   * what it throws, the call rejects with.
+   */
   headers?: HeadersInit | (() => HeadersInit | Promise<HeadersInit>);
   /** Used in place of the global `fetch`. */
   fetch?: typeof fetch;
@@ -307,7 +310,9 @@ export class Etcd {
   revoke(id: Int64, options?: CallOptions): Promise<void>;
 
   /**
-   * Wait for the lock of that name, then hold it. See {@link Lock}.
+   * Wait for the lock of that name, then hold it. See {@link Lock}. It waits over failures of the
+   * network and of etcd too; abort its signal to give up. After such a failure it waits at the end
+   * of the queue.
    *
    *     const lock = await etcd.lock("jobs/nightly", { signal: AbortSignal.timeout(10_000) });
    *     try { await work(lock.signal); } finally { await lock.unlock(); }

@@ -22,6 +22,7 @@ const MAX_TIMER = 2 ** 31 - 1;
 
 // ---- bytes and numbers --------------------------------------------------------------------------
 
+const ignore = () => {};
 const utf8 = new TextEncoder();
 const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
@@ -118,17 +119,9 @@ class Field {
     else this.#bytes = json === undefined ? NOTHING : fromBase64(json.base64 ?? json);
   }
 
-  get bytes() {
-    return (this.#bytes ??= utf8.encode(this.#text));
-  }
-
-  get text() {
-    return (this.#text ??= lossy.decode(this.#bytes));
-  }
-
-  get isText() {
-    return this.#bytes === undefined || textOf(this.#bytes) !== undefined;
-  }
+  get bytes() { return (this.#bytes ??= utf8.encode(this.#text)); }
+  get text() { return (this.#text ??= lossy.decode(this.#bytes)); }
+  get isText() { return this.#bytes === undefined || textOf(this.#bytes) !== undefined; }
 }
 
 class Entry {
@@ -146,17 +139,9 @@ class Entry {
     this.lease = int64(kv.lease);
   }
 
-  get keyBytes() {
-    return this.#key.bytes;
-  }
-
-  get bytes() {
-    return this.#value.bytes;
-  }
-
-  get isText() {
-    return this.#value.isText;
-  }
+  get keyBytes() { return this.#key.bytes; }
+  get bytes() { return this.#value.bytes; }
+  get isText() { return this.#value.isText; }
 }
 
 const byteOrder = (a, b) => {
@@ -207,9 +192,7 @@ function toChange(event, withPrevious, text) {
   const change = {
     type: event.type === "DELETE" ? "delete" : "put",
     key: entry.key,
-    get keyBytes() {
-      return entry.keyBytes;
-    },
+    get keyBytes() { return entry.keyBytes; },
     revision: entry.modRevision,
     previous: withPrevious ? toEntry(event.prev_kv, text) : null,
   };
@@ -218,47 +201,30 @@ function toChange(event, withPrevious, text) {
 
 // ---- errors -------------------------------------------------------------------------------------
 
-export const Code = Object.freeze({
-  CANCELLED: 1,
-  UNKNOWN: 2,
-  INVALID_ARGUMENT: 3,
-  DEADLINE_EXCEEDED: 4,
-  NOT_FOUND: 5,
-  ALREADY_EXISTS: 6,
-  PERMISSION_DENIED: 7,
-  RESOURCE_EXHAUSTED: 8,
-  FAILED_PRECONDITION: 9,
-  ABORTED: 10,
-  OUT_OF_RANGE: 11,
-  UNIMPLEMENTED: 12,
-  INTERNAL: 13,
-  UNAVAILABLE: 14,
-  DATA_LOSS: 15,
-  UNAUTHENTICATED: 16,
-});
+export const Code = Object.freeze(
+  Object.fromEntries(
+    [
+      "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+      "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
+      "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+    ].map((name, index) => [name, index + 1]),
+  ),
+);
+
+const CODES = new Set(Object.values(Code));
 
 /** The codes of failures that may be over a moment later. */
 const PASSING = new Set([1, 2, 4, 8, 13, 14]);
 
-/** The codes of statuses that something other than the gateway answered with. */
+/** What statuses mean that something other than the gateway answered with. */
 const CODE_OF_STATUS = {
-  400: Code.INVALID_ARGUMENT,
-  401: Code.UNAUTHENTICATED,
-  403: Code.PERMISSION_DENIED,
-  404: Code.NOT_FOUND,
-  408: Code.DEADLINE_EXCEEDED,
-  413: Code.RESOURCE_EXHAUSTED,
-  429: Code.RESOURCE_EXHAUSTED,
-  501: Code.UNIMPLEMENTED,
-  502: Code.UNAVAILABLE,
-  503: Code.UNAVAILABLE,
-  504: Code.UNAVAILABLE,
+  400: 3, 401: 16, 403: 7, 404: 5, 408: 4, 413: 8, 429: 8, 501: 12, 502: 14, 503: 14, 504: 14,
 };
 
 export class EtcdError extends Error {
   constructor(message, code, status = 0, options = undefined) {
     super(message, options);
-    this.name = new.target.name;
+    this.name = "EtcdError"; // in so many words: bundlers rename classes
     this.code = code;
     this.status = status;
   }
@@ -268,6 +234,7 @@ export class Conflict extends EtcdError {
   constructor(current) {
     const there = current ? `revision ${current.modRevision} is there` : "there is no such key";
     super(`somebody else was first: ${there}`, Code.ABORTED, 409);
+    this.name = "Conflict";
     this.current = current;
   }
 }
@@ -281,26 +248,21 @@ function unreachable(error, signal) {
 
 /** The error in an answer: the gateway's own, or another server's on the way to it. */
 async function errorOf(response) {
-  const { status } = response;
-  if (response.type === "opaqueredirect" || (status >= 300 && status < 400)) {
-    await response.body?.cancel();
+  const { status, type } = response;
+  if (type === "opaqueredirect" || (status >= 300 && status < 400)) {
     return new EtcdError("sent to another page: is the login over?", Code.UNAUTHENTICATED, status);
   }
-  const text = await response.text();
-  let json;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    json = undefined;
-  }
-  const message = json?.message ?? json?.error ?? json?.detail;
-  const code = json?.code ?? CODE_OF_STATUS[status] ?? Code.UNKNOWN;
-  return new EtcdError(typeof message === "string" ? message : `HTTP status ${status}`, code, status);
+  const json = await response.json().catch(() => null); // a page perhaps, or cut off
+  const told = [json?.message, json?.error, json?.detail].find((text) => typeof text === "string");
+  const code = CODES.has(json?.code) ? json.code : (CODE_OF_STATUS[status] ?? Code.UNKNOWN);
+  return new EtcdError(told || `HTTP status ${status}`, code, status);
 }
 
 /** The error in a stream; before etcd 3.6 it has other names for its fields. */
 const streamError = ({ message, code, grpc_code }) =>
   new EtcdError(message ?? "the stream has failed", code ?? grpc_code ?? Code.UNKNOWN, 200);
+
+const ended = () => new EtcdError("the stream has ended", Code.UNAVAILABLE, 200);
 
 /** Why etcd ended a watch; the code stands in the text, if anywhere. */
 function watchRefused({ cancel_reason: reason = "etcd has ended the watch" }) {
@@ -330,14 +292,14 @@ function follow(...signals) {
 /** Wait, unless the signal is aborted; resolves in both cases. */
 function pause(milliseconds, signal) {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
+    if (signal?.aborted) return resolve();
     const finish = () => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", finish);
+      signal?.removeEventListener("abort", finish);
       resolve();
     };
     const timer = setTimeout(finish, Math.min(milliseconds, MAX_TIMER));
-    signal.addEventListener("abort", finish, { once: true });
+    signal?.addEventListener("abort", finish, { once: true });
   });
 }
 
@@ -361,34 +323,19 @@ class Transport {
 
   /** One answer: its JSON, and whether its bytes are text. */
   async call(path, message, signal) {
-    signal?.throwIfAborted();
-    try {
-      const response = await this.#post(path, message, true, signal);
-      return { json: await response.json(), text: this.#speaksText(response) };
-    } catch (error) {
-      throw unreachable(error, signal);
-    }
+    return whole(await this.#post(path, message, true, signal), signal);
   }
 
   /** One answer as etcd's own gateway would give it, with bytes in base64. */
   async plain(path, message, signal) {
-    signal?.throwIfAborted();
-    try {
-      return await (await this.#post(path, message, false, signal)).json();
-    } catch (error) {
-      throw unreachable(error, signal);
-    }
+    return (await whole(await this.#post(path, message, false, signal), signal)).json;
   }
 
   /** A document beside the API. */
   async document(path, signal) {
-    signal?.throwIfAborted();
-    try {
-      const url = new URL(path, this.base);
-      return await (await this.#ask(url, { headers: await this.#ownHeaders(), signal })).json();
-    } catch (error) {
-      throw unreachable(error, signal);
-    }
+    const headers = await this.#ownHeaders();
+    const response = await this.#ask(new URL(path, this.base), { headers, signal });
+    return (await whole(response, signal)).json;
   }
 
   /** The messages of a stream, until it ends. It says `alive` whenever something arrives. */
@@ -396,7 +343,7 @@ class Transport {
     const { signal: inner, abort, done } = follow(signal);
     try {
       const response = await this.#post(path, message, true, inner);
-      const text = this.#speaksText(response);
+      const text = speaksText(response);
       for await (const line of lines(response.body, alive)) {
         const { result, error } = JSON.parse(line);
         if (error) throw streamError(error);
@@ -411,24 +358,29 @@ class Transport {
   }
 
   async #post(path, message, text, signal) {
+    signal?.throwIfAborted();
     const headers = await this.#ownHeaders();
     const sendsText = text && this.#takesText;
     headers.set("content-type", sendsText ? TEXT_JSON : JSON_TYPE);
     headers.set("accept", text ? TEXT_JSON : JSON_TYPE);
     const body = encode(message, sendsText);
-    return this.#ask(`${this.base}/${path}`, { method: "POST", headers, body, signal });
+    const request = { method: "POST", headers, body, signal };
+    const response = await this.#ask(`${this.base}/${path}`, request);
+    this.#takesText ||= speaksText(response);
+    return response;
   }
 
   async #ask(url, request) {
-    const response = await this.#fetch(String(url), {
-      ...request,
-      credentials: "same-origin",
-      cache: "no-store",
-      redirect: "manual",
-    });
+    const common = { credentials: "same-origin", cache: "no-store", redirect: "manual" };
+    let response;
+    try {
+      response = await this.#fetch(String(url), { ...common, ...request });
+    } catch (error) {
+      throw unreachable(error, request.signal);
+    }
     if (!response.ok) throw await errorOf(response);
     if (!contentType(response).startsWith(JSON_TYPE)) {
-      await response.body?.cancel();
+      response.body?.cancel().catch(ignore);
       const type = contentType(response) || "nothing";
       throw new EtcdError(`no JSON but ${type} at ${url}`, Code.UNKNOWN, response.status);
     }
@@ -439,17 +391,20 @@ class Transport {
     const given = typeof this.#headers === "function" ? await this.#headers() : this.#headers;
     return new Headers(given);
   }
-
-  #speaksText(response) {
-    const text = /;\s*bytes="?text\b/i.test(contentType(response));
-    this.#takesText ||= text;
-    return text;
-  }
 }
 
 const JSON_TYPE = "application/json";
 const TEXT_JSON = "application/json; bytes=text";
 const contentType = (response) => response.headers.get("content-type") ?? "";
+const speaksText = (response) => /;\s*bytes="?text\b/i.test(contentType(response));
+
+async function whole(response, signal) {
+  try {
+    return { json: await response.json(), text: speaksText(response) };
+  } catch (error) {
+    throw unreachable(error, signal);
+  }
+}
 
 /** The lines of a body, each as soon as it is whole. */
 async function* lines(body, alive) {
@@ -472,46 +427,28 @@ async function* lines(body, alive) {
         parts.push(piece);
         length += piece.length;
       }
-      if (length > MAX_MESSAGE) throw new EtcdError("a message is too long", Code.RESOURCE_EXHAUSTED);
+      if (length > MAX_MESSAGE) throw new EtcdError("too long a message", Code.RESOURCE_EXHAUSTED);
     }
   } finally {
-    reader.cancel().catch(() => {}); // it may have failed already, which the caller knows
+    reader.cancel().catch(ignore); // it may have failed already, which the caller knows
   }
 }
 
 // ---- operations ---------------------------------------------------------------------------------
 
-class Compare {
+/** A part of a transaction; it goes into JSON as the message that it stands for. */
+class Part {
   #message;
 
-  constructor(message) {
+  constructor(kind, message) {
+    this.kind = kind;
     this.#message = message;
   }
 
-  get kind() {
-    return "compare";
-  }
-
-  toJSON() {
-    return this.#message;
-  }
+  toJSON() { return this.#message; }
 }
 
-class Op {
-  #message;
-
-  constructor(message) {
-    this.#message = message;
-  }
-
-  get kind() {
-    return "op";
-  }
-
-  toJSON() {
-    return this.#message;
-  }
-}
+const newOp = (message) => new Part("op", message);
 
 const RELATIONS = { "=": "EQUAL", "!=": "NOT_EQUAL", "<": "LESS", ">": "GREATER" };
 
@@ -519,7 +456,8 @@ function comparison(key, relation, target, operand) {
   if (!Object.hasOwn(RELATIONS, relation)) {
     throw new TypeError(`a relation is one of = != < >, not ${relation}`);
   }
-  return new Compare({ key: toBytes(key, "key"), result: RELATIONS[relation], target, ...operand });
+  const result = RELATIONS[relation];
+  return new Part("compare", { key: toBytes(key, "key"), result, target, ...operand });
 }
 
 export const compare = Object.freeze({
@@ -537,11 +475,11 @@ export const compare = Object.freeze({
 });
 
 export const op = Object.freeze({
-  get: (key, options) => new Op({ request_range: getRequest(key, options) }),
-  list: (prefix, options) => new Op({ request_range: listRequest(prefix, options) }),
-  put: (key, value, options) => new Op({ request_put: putRequest(key, value, options) }),
-  delete: (key, options) => new Op({ request_delete_range: deleteRequest(key, options) }),
-  txn: (txn) => new Op({ request_txn: txnRequest(txn) }),
+  get: (key, options) => newOp({ request_range: getRequest(key, options) }),
+  list: (prefix, options) => newOp({ request_range: listRequest(prefix, options) }),
+  put: (key, value, options) => newOp({ request_put: putRequest(key, value, options) }),
+  delete: (key, options) => newOp({ request_delete_range: deleteRequest(key, options) }),
+  txn: (txn) => newOp({ request_txn: txnRequest(txn) }),
 });
 
 const asOf = ({ revision, serializable }) => ({
@@ -584,14 +522,14 @@ function deleteRequest(key, { prefix, previous } = {}) {
 }
 
 const txnRequest = ({ if: conditions = [], then: success = [], else: failure = [] }) => ({
-  compare: allOf(Compare, conditions, "if", "compare"),
-  success: allOf(Op, success, "then", "op"),
-  failure: allOf(Op, failure, "else", "op"),
+  compare: allOf("compare", conditions, "if"),
+  success: allOf("op", success, "then"),
+  failure: allOf("op", failure, "else"),
 });
 
-function allOf(kind, given, name, helper) {
-  if (!Array.isArray(given) || given.some((one) => !(one instanceof kind))) {
-    throw new TypeError(`${name} must be a list of what ${helper}'s functions make`);
+function allOf(kind, given, name) {
+  if (!Array.isArray(given) || given.some((one) => !(one instanceof Part && one.kind === kind))) {
+    throw new TypeError(`${name} must be a list of what ${kind}'s functions make`);
   }
   return given;
 }
@@ -606,7 +544,6 @@ function targetRange(target) {
 
 // ---- watches ------------------------------------------------------------------------------------
 
-const ignore = () => {};
 const isPassing = (error) => error instanceof EtcdError && PASSING.has(error.code);
 
 /** A promise to be settled from outside; nobody need look at it. */
@@ -618,13 +555,11 @@ function deferred() {
 }
 
 /** All entries of a range at one revision, asked for in pages. */
-async function* pagesOf(transport, range, { revision = 0n, pageSize = PAGE_SIZE, signal, ...more }) {
+async function* pagesOf(transport, range, options) {
+  let { revision = 0n, pageSize: limit = PAGE_SIZE, signal, ...more } = options;
   for (let page = { more: true }; page.more; ) {
-    const { json, text } = await transport.call(
-      "kv/range",
-      { ...range, revision, limit: pageSize, ...more },
-      signal,
-    );
+    const request = { ...range, revision, limit, ...more };
+    const { json, text } = await transport.call("kv/range", request, signal);
     page = RESULTS.range(json, text);
     revision ||= page.revision;
     yield page;
@@ -666,17 +601,9 @@ export class Watch {
     if (onChange) this.#callBack(onChange);
   }
 
-  get state() {
-    return this.#state;
-  }
-
-  get ready() {
-    return this.#ready.promise;
-  }
-
-  get closed() {
-    return this.#closed.promise;
-  }
+  get state() { return this.#state; }
+  get ready() { return this.#ready.promise; }
+  get closed() { return this.#closed.promise; }
 
   [Symbol.asyncIterator]() {
     return this;
@@ -715,7 +642,6 @@ export class Watch {
     for (let failures = 0; !signal.aborted; ) {
       const started = Date.now();
       try {
-        if (this.#reset) yield await this.#list(signal);
         yield* this.#connection(signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -730,22 +656,34 @@ export class Watch {
     }
   }
 
-  /** One request: its changes. It returns when the keys have to be listed, and else fails. */
+  /** One request: its changes. It returns when the keys have to be listed first, and else fails. */
   async *#connection(outer) {
     const { signal, abort, done } = follow(outer);
-    const stall = new Stall(this.#options.stallTimeout ?? STALL_TIMEOUT, abort);
+    const { stallTimeout = STALL_TIMEOUT } = this.#options;
+    const stalled = new EtcdError("nothing heard for too long", Code.UNAVAILABLE);
+    let timer;
+    const listening = () => {
+      clearTimeout(timer);
+      if (stallTimeout <= MAX_TIMER) timer = setTimeout(abort, stallTimeout, stalled);
+    };
     try {
-      stall.start();
-      const messages = this.#transport.stream("watch", this.#request(), signal, () => stall.start());
-      for await (const { json, text } of messages) {
-        stall.stop();
-        if (await this.#mustList(json)) return;
-        yield* this.#changes(json, text);
-        stall.start();
+      listening();
+      if (this.#reset) {
+        const item = await this.#list(signal, listening);
+        clearTimeout(timer);
+        yield item;
+        listening();
       }
-      throw new EtcdError("the stream has ended", Code.UNAVAILABLE, 200);
+      const messages = this.#transport.stream("watch", this.#request(), signal, listening);
+      for await (const { json, text } of messages) {
+        if (await this.#mustList(json, signal)) return;
+        clearTimeout(timer); // the reader of the changes may take its time
+        yield* this.#changes(json, text);
+        listening();
+      }
+      throw ended();
     } finally {
-      stall.stop();
+      clearTimeout(timer);
       abort();
       done();
     }
@@ -760,21 +698,21 @@ export class Watch {
   }
 
   /** Whether what we know of the keys is worth nothing any more. */
-  async #mustList(json) {
+  async #mustList(json, signal) {
     if (int64(json.compact_revision)) this.#reset = "compacted";
     else if (json.canceled) throw watchRefused(json);
-    else if (json.created && (await this.#isOther(json.header))) this.#reset = "replaced";
+    else if (json.created && (await this.#isOther(json.header, signal))) this.#reset = "replaced";
     return this.#reset !== undefined;
   }
 
   /** Whether etcd's history is not the one that we have followed so far. */
-  async #isOther({ cluster_id, revision }) {
+  async #isOther({ cluster_id, revision }, signal) {
     if (this.#cluster !== undefined && this.#cluster !== cluster_id) return true;
     this.#cluster = cluster_id;
     if (int64(revision) >= this.#known) return false;
     // A member may lag behind the others. Only an answer of the whole cluster tells.
     const request = { ...this.#range, count_only: true };
-    const { json } = await this.#transport.call("kv/range", request, this.#controller.signal);
+    const { json } = await this.#transport.call("kv/range", request, signal);
     return revisionOf(json) < this.#known;
   }
 
@@ -790,8 +728,8 @@ export class Watch {
   }
 
   /**
-   * Take note of where we are. While a watch catches up, the header is ahead of the events; it tells
-   * where to go on only when a watch from now on is created, and in a report of progress.
+   * Take note of where we are. While a watch catches up, the header is ahead of the events: it
+   * tells where to go on only when a watch from now on is created, and in a report of progress.
    */
   #follow(header, last, created) {
     if (header > this.#known) this.#known = header;
@@ -800,12 +738,13 @@ export class Watch {
   }
 
   /** The item that replaces the changes that are gone. */
-  async #list(signal) {
+  async #list(signal, alive) {
     const { list = "entries" } = this.#options;
     const only = { keys_only: list === "keys", count_only: list === "none" };
     const [entries, reason] = [[], this.#reset];
     let revision = 0n;
     for await (const page of pagesOf(this.#transport, this.#range, { ...only, signal })) {
+      alive();
       entries.push(...page.entries);
       revision ||= page.revision;
     }
@@ -834,29 +773,6 @@ export class Watch {
   }
 }
 
-/** Ends a connection on which nothing is heard for too long. */
-class Stall {
-  #timeout;
-  #abort;
-  #timer;
-
-  constructor(timeout, abort) {
-    this.#timeout = timeout;
-    this.#abort = abort;
-  }
-
-  start() {
-    this.stop();
-    if (this.#timeout > MAX_TIMER) return;
-    const error = new EtcdError("nothing heard for too long", Code.UNAVAILABLE);
-    this.#timer = setTimeout(() => this.#abort(error), this.#timeout);
-  }
-
-  stop() {
-    clearTimeout(this.#timer);
-  }
-}
-
 // ---- leases and locks ---------------------------------------------------------------------------
 
 export class Lease {
@@ -875,17 +791,13 @@ export class Lease {
     if (keepAlive) this.#keep();
   }
 
-  get signal() {
-    return this.#lost.signal;
-  }
-
-  get #milliseconds() {
-    return Number(this.ttl) * 1000;
-  }
+  get signal() { return this.#lost.signal; }
+  get #milliseconds() { return Number(this.ttl) * 1000; }
 
   async refresh({ signal } = {}) {
     const asked = Date.now();
-    for await (const { json } of this.#transport.stream("lease/keepalive", { ID: this.id }, signal)) {
+    const answers = this.#transport.stream("lease/keepalive", { ID: this.id }, signal);
+    for await (const { json } of answers) {
       if (int64(json.TTL) > 0n) {
         this.ttl = int64(json.TTL);
         this.#deadline = asked + this.#milliseconds;
@@ -895,7 +807,7 @@ export class Lease {
       this.#lose(error);
       throw error;
     }
-    throw new EtcdError("the stream has ended", Code.UNAVAILABLE, 200);
+    throw ended();
   }
 
   release() {
@@ -968,35 +880,12 @@ export class Lock {
     else this.signal.addEventListener("abort", tell, { once: true });
   }
 
-  get keyBytes() {
-    return this.#key.bytes;
-  }
-
-  get signal() {
-    return this.lease.signal;
-  }
+  get keyBytes() { return this.#key.bytes; }
+  get signal() { return this.lease.signal; }
 
   /** The key lives by the lease: when the one ends, so does the other. */
   unlock(options) {
     return this.lease.revoke(options);
-  }
-}
-
-/** Wait for the lock; asking again with the same lease keeps the place in the queue. */
-async function acquire(transport, name, lease, outer) {
-  const { signal, done } = follow(outer, lease.signal);
-  try {
-    for (let failures = 0; ; failures++) {
-      try {
-        const { json, text } = await transport.call("lock/lock", { name, lease: lease.id }, signal);
-        return new Field(json.key, text);
-      } catch (error) {
-        if (signal.aborted || error.code !== Code.UNAVAILABLE) throw error;
-        await pause(pauseAfter(failures), signal);
-      }
-    }
-  } finally {
-    done();
   }
 }
 
@@ -1009,9 +898,7 @@ export class Etcd {
     this.#transport = new Transport(options);
   }
 
-  get base() {
-    return this.#transport.base;
-  }
+  get base() { return this.#transport.base; }
 
   async get(key, options = {}) {
     const page = await this.#ask("range", "kv/range", getRequest(key, options), options);
@@ -1023,15 +910,15 @@ export class Etcd {
   }
 
   async *scan(prefix, { keysOnly, serializable, revision, pageSize, signal } = {}) {
-    const range = { ...prefixRange(toBytes(prefix, "prefix")), ...asOf({ serializable, revision }) };
-    const options = { revision: range.revision, pageSize, signal, keys_only: keysOnly };
+    const range = prefixRange(toBytes(prefix, "prefix"));
+    const options = { ...asOf({ serializable, revision }), pageSize, signal, keys_only: keysOnly };
     for await (const page of pagesOf(this.#transport, range, options)) yield* page.entries;
   }
 
   async put(key, value, options = {}) {
     const request = putRequest(key, value, options);
     if (options.ifRevision === undefined) return this.#ask("put", "kv/put", request, options);
-    return this.#swap(request.key, new Op({ request_put: request }), options);
+    return this.#swap(request.key, newOp({ request_put: request }), options);
   }
 
   async delete(key, options = {}) {
@@ -1040,7 +927,7 @@ export class Etcd {
       return this.#ask("delete_range", "kv/deleterange", request, options);
     }
     if (options.prefix) throw new TypeError("ifRevision is for one key, not for a prefix");
-    return this.#swap(request.key, new Op({ request_delete_range: request }), options);
+    return this.#swap(request.key, newOp({ request_delete_range: request }), options);
   }
 
   async txn(txn) {
@@ -1081,13 +968,18 @@ export class Etcd {
 
   async lock(name, { ttl = LOCK_TTL, onLost, signal } = {}) {
     const bytes = toBytes(name, "name");
-    const lease = await this.lease(ttl, { signal });
-    try {
-      const key = await acquire(this.#transport, bytes, lease, signal);
-      return new Lock(lease, key, onLost);
-    } catch (error) {
-      lease.revoke().catch(ignore); // it takes our place in the queue along; else its time does
-      throw error;
+    for (let failures = 0; ; failures++) {
+      // Each attempt has a lease of its own: etcd may yet clean up after one that was cut off.
+      let lease;
+      try {
+        lease = await this.lease(ttl, { signal });
+        return new Lock(lease, await this.#queue(bytes, lease, signal), onLost);
+      } catch (error) {
+        lease?.revoke().catch(ignore); // and with it the place in the queue; else time does it
+        const again = lease?.signal.aborted || error.code === Code.UNAVAILABLE;
+        if (signal?.aborted || !again) throw error;
+      }
+      await pause(pauseAfter(failures), signal);
     }
   }
 
@@ -1098,6 +990,18 @@ export class Etcd {
 
   async call(path, request = {}, { signal } = {}) {
     return this.#transport.plain(path, request, signal);
+  }
+
+  /** Wait until it is this lease's turn; gives the key that stands for it. */
+  async #queue(name, lease, outer) {
+    const { signal, done } = follow(outer, lease.signal);
+    try {
+      const request = { name, lease: lease.id };
+      const { json, text } = await this.#transport.call("lock/lock", request, signal);
+      return new Field(json.key, text);
+    } finally {
+      done();
+    }
   }
 
   async #ask(kind, path, request, { signal }) {

@@ -1,6 +1,7 @@
 """The host application of the browser tests: a page, a login with a cookie, and a gateway.
 
-``ETCD_URL``, ``MOUNT`` and ``GUARDED`` (whether one has to log in) come from the environment.
+``ETCD_URL``, ``MOUNT``, ``GUARDED`` (whether one has to log in) and ``TOKENS`` (whether etcd itself
+decides, by its own tokens) come from the environment.
 """
 
 import os
@@ -10,7 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from etcd_asgi import FULL, READ_ONLY, Denied, Gateway, Grant
+from etcd_asgi import FULL, READ_ONLY, Denied, Gateway, Grant, passthrough
 
 MOUNT = os.environ.get("MOUNT", "/etcd")
 GUARDED = os.environ.get("GUARDED") == "1"
@@ -68,7 +69,8 @@ def access(conn: HTTPConnection) -> Grant:
     return Grant(rpcs=USERS[user], user=user)
 
 
-gateway = Gateway(os.environ["ETCD_URL"], access=access, explorer=True)
+hook = passthrough if os.environ.get("TOKENS") == "1" else access
+gateway = Gateway(os.environ["ETCD_URL"], access=hook, explorer=True)
 app = Starlette(
     routes=[
         Route("/", page),

@@ -17,11 +17,14 @@ class Outside:
 
     def __init__(self, etcd: EtcdServer) -> None:
         self._etcd = etcd
+        self.token = ""
+        """An etcd token, where etcd asks for one."""
 
     def call(self, path: str, **message: Any) -> dict[str, Any]:
         """Ask etcd's own gateway; it must succeed."""
         url = f"{self._etcd.endpoint}/v3/{path}"
-        answer = httpx.post(url, json=message, timeout=_TIMEOUT)
+        headers = {"authorization": self.token} if self.token else {}
+        answer = httpx.post(url, json=message, headers=headers, timeout=_TIMEOUT)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
