@@ -148,6 +148,7 @@ class Gateway:
         A later call opens new ones.
         """
         self._streams.end_all()
+        await self._admission.identities.aclose()
         await self._upstream.aclose()
 
     async def __aenter__(self) -> Self:

@@ -32,6 +32,10 @@ class Identities:
             return self._upstream
         return self._signed(grant.credentials or self._own)
 
+    async def aclose(self) -> None:
+        """End the logins of the running event loop that are under way."""
+        await self._tokens.aclose()
+
     def _signed(self, credentials: Password | None) -> Upstream:
         if credentials is None:
             return self._upstream

@@ -14,6 +14,7 @@ from typing import Any
 
 from etcd_asgi import proto
 from etcd_asgi.errors import UpstreamError
+from etcd_asgi.status import Code
 
 _STALE = frozenset(
     {
@@ -43,6 +44,18 @@ def is_refusal(error: UpstreamError, token: str) -> bool:
         token: what it was made with; empty: without any.
     """
     return error.message in (_STALE if token else _NEEDED)
+
+
+def is_outage(error: UpstreamError) -> bool:
+    """Whether *error* says that etcd was not reached.
+
+    Tokens are not to be used afterwards. A restarted etcd has forgotten the simple ones; and one
+    that was restored from a backup lets a call with a token of its later life wait until it has
+    carried out as much again.
+
+    Source: etcd server/auth/simple_token.go, isValidSimpleToken.
+    """
+    return error.local and error.code == Code.UNAVAILABLE
 
 
 def refused_watch(answer: bytes, token: str) -> bool | None:

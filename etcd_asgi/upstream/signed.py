@@ -9,7 +9,7 @@ from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.logins import NO_LOGIN
-from etcd_asgi.upstream.refusals import is_refusal
+from etcd_asgi.upstream.refusals import is_outage, is_refusal
 from etcd_asgi.upstream.seam import Upstream, UpstreamStream
 from etcd_asgi.upstream.signed_stream import Opening, SignedStream
 from etcd_asgi.upstream.tokens import Tokens, as_user
@@ -54,6 +54,8 @@ class SignedUpstream:
         try:
             return await self._upstream.unary(rpc, request, as_user(metadata, token), timeout)
         except UpstreamError as error:
+            if is_outage(error):
+                tokens.drop(mine, token)
             if not is_refusal(error, token):
                 raise
         tokens.drop(mine, token)

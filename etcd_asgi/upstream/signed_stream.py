@@ -10,7 +10,7 @@ from etcd_asgi.credentials import Password
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.logins import NO_LOGIN
-from etcd_asgi.upstream.refusals import is_refusal, refused_watch
+from etcd_asgi.upstream.refusals import is_outage, is_refusal, refused_watch
 from etcd_asgi.upstream.seam import UpstreamStream
 from etcd_asgi.upstream.tokens import Tokens
 
@@ -121,6 +121,8 @@ class SignedStream:
             try:
                 answer = await call.receive()
             except UpstreamError as error:
+                if is_outage(error):
+                    self._tokens.drop(self._credentials, self._token)
                 if self._cancelled or not is_refusal(error, self._token):
                     self._settle()
                     raise

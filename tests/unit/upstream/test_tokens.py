@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import shutil
+from contextlib import suppress
 
 import anyio
 import pytest
@@ -14,6 +16,7 @@ from tests.unit.upstream.users import (
     AUTHENTICATE,
     PUT,
     RANGE,
+    ROOT,
     MakeUsers,
     Users,
     message,
@@ -160,6 +163,39 @@ async def test_an_etcd_that_is_not_there_is_said_to_be_so(users: Users) -> None:
     assert (caught.value.code, caught.value.message) == (14, "etcd is not reachable")
     await users.restart_etcd()
     assert await get(users)
+
+
+async def test_an_etcd_that_begins_anew_does_not_let_calls_wait(users: Users) -> None:
+    """It would wait for what the index in a simple token says has been carried out."""
+    put = message("PutRequest", key=b"ada/k", value=b"v").SerializeToString()
+    for _ in range(100):
+        await users.signed(ROOT).unary(PUT, put, [], 60)
+    assert await get(users)
+    await asyncio.to_thread(users.etcd.stop)
+    with pytest.raises(UpstreamError):
+        await get(users)
+    await asyncio.to_thread(shutil.rmtree, users.etcd.data_dir)
+    await users.restart_etcd()
+    anew = Users(users.etcd)
+    await anew.add()
+    await anew.enable()
+    assert await get(users)
+    await anew.aclose()
+
+
+async def test_an_etcd_that_says_nothing_to_a_login_is_no_success(make_users: MakeUsers) -> None:
+    users = make_users(limits=Limits(login_timeout=0.1, login_retry_time=1e-9))
+    await users.add()
+    await users.enable()
+    users.etcd.pause()
+    with pytest.raises(UpstreamError) as caught:
+        await get(users)
+    assert (caught.value.code, caught.value.message) == (14, NO_LOGIN)
+    users.etcd.resume()
+    with anyio.fail_after(60):
+        while users.tokens.known(ADA) is None:
+            with suppress(UpstreamError):
+                await get(users)
 
 
 async def test_dropping_a_token_leaves_a_newer_one_alone(users: Users) -> None:
