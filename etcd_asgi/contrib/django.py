@@ -5,7 +5,9 @@ with. :func:`mount` puts a small dispatcher in front of it, in the project's ``a
 
     application = mount(get_asgi_application(), "/etcd", Gateway("http://127.0.0.1:2379"))
 
-Django itself is not imported here.
+Who is logged in to Django is found with :func:`django_user`, or :func:`access_for`.
+
+Django itself is not imported here, but where a user is asked for.
 """
 
 from __future__ import annotations
@@ -14,8 +16,11 @@ import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from etcd_asgi.contrib.django_user import access_for, django_user
 from etcd_asgi.endpoints.paths import local_path
 from etcd_asgi.gateway import Gateway
+
+__all__ = ["access_for", "django_user", "mount"]
 
 logger = logging.getLogger("etcd_asgi.contrib.django")
 

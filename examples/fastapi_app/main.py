@@ -1,16 +1,49 @@
-"""A FastAPI application with etcd's JSON API under /etcd."""
+"""A FastAPI application whose users see their team's part of etcd, as if it were all."""
 
-import os
+from __future__ import annotations
 
-from fastapi import FastAPI
+import secrets
 
-from etcd_asgi import Gateway
+from fastapi import FastAPI, Request
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import HTTPConnection
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
 
-app = FastAPI(title="FastAPI with etcd under /etcd")
-app.mount("/etcd", Gateway(os.environ.get("ETCD_URL", "http://127.0.0.1:2379")))
+from etcd_asgi import KEY_VALUE, READ_ONLY, Denied, Gateway, Grant
+
+from .login import HEADERS, PAGES, Logins, login_router
+from .users import Users
 
 
-@app.get("/")
-def index() -> dict[str, str]:
-    """Say what is where: an ordinary route beside the mount."""
-    return {"etcd": "/etcd/v3/kv/range", "version": "/etcd/version", "docs": "/docs"}
+def application(etcd: str, users: Users) -> FastAPI:
+    """The application, for the etcd at this URL and for these users."""
+    logins = Logins(users)
+
+    async def access(conn: HTTPConnection) -> Grant:
+        """What a request to /etcd may do: a team has its own part of etcd."""
+        user = logins.user(conn)
+        if user is None:
+            raise Denied(401, "log in first")
+        return Grant(
+            rpcs=READ_ONLY if user.read_only else KEY_VALUE,
+            namespace=f"/teams/{user.team}/".encode(),
+            user=user.name,
+        )
+
+    gateway = Gateway(etcd, access=access)
+    app = FastAPI(lifespan=gateway.lifespan, openapi_url=None)
+    app.mount("/etcd", gateway)
+    app.mount("/page", StaticFiles(directory=PAGES))
+    app.include_router(login_router(logins))
+    app.add_middleware(
+        SessionMiddleware, secret_key=secrets.token_hex(32), session_cookie="demo_session"
+    )
+
+    @app.get("/")
+    def index(request: Request) -> Response:
+        if logins.user(request) is None:
+            return RedirectResponse("./login", 303)
+        return FileResponse(PAGES / "index.html", headers=HEADERS)
+
+    return app

@@ -39,11 +39,11 @@ _EVERY = tuple(SERVERS)
 HOSTS = (
     Host(
         name="fastapi",
-        app="examples.fastapi_app.main:app",
+        app="tests.hosts.apps.fastapi:app",
         redirects_bare_mount=True,
         servers=_EVERY,
     ),
-    Host(name="django", app="examples.django_app.asgi:application", servers=_EVERY),
+    Host(name="django", app="tests.hosts.apps.django:application", servers=_EVERY),
     Host(
         name="starlette",
         app="tests.hosts.apps.starlette:app",
@@ -71,14 +71,14 @@ HOSTS = (
     ),
     Host(
         name="fastapi-behind",
-        app="examples.fastapi_app.main:app",
+        app="tests.hosts.apps.fastapi:app",
         own_page=True,
         redirects_bare_mount=True,
         args=("--root-path=/behind",),
     ),
     Host(
         name="stripped",
-        app="examples.fastapi_app.main:app",
+        app="tests.hosts.apps.fastapi:app",
         redirects_bare_mount=True,
         servers=("hypercorn",),
         args=("--root-path=/behind",),

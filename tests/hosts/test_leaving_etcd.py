@@ -33,7 +33,7 @@ def version(app: AppServer) -> httpx.Response:
 def test_a_killed_etcd_is_a_503_and_a_restarted_one_heals_without_the_host(
     serve: Serve, own_etcd: EtcdServer, server: str
 ) -> None:
-    app = serve("examples.fastapi_app.main:app", own_etcd.endpoint, server)
+    app = serve("tests.hosts.apps.fastapi:app", own_etcd.endpoint, server)
     assert call(app).status_code == 200
     pid = app.process.pid
 
@@ -76,7 +76,7 @@ def test_the_version_of_an_etcd_that_never_answered_is_a_503(
 
 
 def test_a_call_to_a_paused_etcd_ends_with_its_deadline(serve: Serve, own_etcd: EtcdServer) -> None:
-    app = serve("examples.fastapi_app.main:app", own_etcd.endpoint)
+    app = serve("tests.hosts.apps.fastapi:app", own_etcd.endpoint)
     assert call(app).status_code == 200
     own_etcd.pause()
     late = call(app, {"Grpc-Timeout": "200m"})

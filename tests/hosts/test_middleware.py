@@ -53,7 +53,7 @@ def test_cors_headers_are_on_successes_and_errors(dressed: AppServer, path: str)
 
 
 def test_without_the_hosts_cors_no_origin_is_allowed(serve: Serve, etcd: EtcdServer) -> None:
-    plain = serve("examples.fastapi_app.main:app", etcd.endpoint)
+    plain = serve("tests.hosts.apps.fastapi:app", etcd.endpoint)
     answer = httpx.post(f"{plain.url}/etcd/v3/kv/range", headers=ORIGIN, json={"key": text("k")})
     assert answer.status_code == 200
     assert not [name for name in answer.headers if name.startswith("access-control-")]

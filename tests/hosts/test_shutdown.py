@@ -23,7 +23,7 @@ GRACE = {
 @pytest.mark.parametrize(
     "app",
     [
-        pytest.param("examples.fastapi_app.main:app", id="without-lifespan"),
+        pytest.param("tests.hosts.apps.fastapi:app", id="without-lifespan"),
         pytest.param("tests.hosts.apps.dressed:app", id="with-lifespan"),
     ],
 )

@@ -1,0 +1,130 @@
+"""A gateway behind the dependencies of a FastAPI application.
+
+Dependencies cannot guard a mount: FastAPI does not run them for applications below. A router can
+carry them::
+
+    etcd = gateway_router(Gateway("http://127.0.0.1:2379"), dependencies=[Depends(current_user)])
+    app.include_router(etcd, prefix="/etcd")
+
+What a dependency leaves in ``request.state`` is in ``conn.state`` for the gateway's ``access``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from etcd_asgi.gateway import Gateway
+
+_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+"""All of them go to the gateway, as in a mount: it answers the wrong ones as etcd does."""
+
+_NOTHING_LEFT = (
+    "a dependency of the gateway's router has read the request's body as a form or a stream, and"
+    " nothing is left for etcd: read it with `await request.body()`, or leave it"
+)
+
+
+def gateway_router(gateway: Gateway, *, dependencies: Sequence[Any] = ()) -> APIRouter:
+    """A router with *gateway* at and below its prefix: HTTP in all forms, and WebSockets.
+
+    The dependencies run before each request, and before each WebSocket is accepted. One that raises
+    ``HTTPException`` ends it there, in FastAPI's own form of errors. One that is to guard
+    WebSockets takes an ``HTTPConnection``, which both have, in place of a ``Request``.
+
+    The application closes the gateway when it shuts down.
+
+    Args:
+        gateway: what answers.
+        dependencies: such as ``[Depends(current_user)]``.
+
+    Raises:
+        TypeError: *gateway* is not a gateway.
+    """
+    if not isinstance(gateway, Gateway):
+        kind = type(gateway).__name__
+        raise TypeError(f"gateway_router(gateway, dependencies=[...]) takes a Gateway, not {kind}")
+
+    async def answer(request: Request) -> Response:
+        return _Handover(gateway, request)
+
+    async def converse(websocket: WebSocket) -> None:
+        await gateway(_below(websocket.scope), websocket.receive, _sending(websocket))
+
+    router = APIRouter(dependencies=list(dependencies), lifespan=gateway.lifespan)
+    router.add_api_route("/{path:path}", answer, methods=_METHODS, include_in_schema=False)
+    router.add_api_websocket_route("/{path:path}", converse)
+    return router
+
+
+class _Handover(Response):
+    """A response that leaves it to the gateway to answer, with the headers that dependencies set."""
+
+    def __init__(self, gateway: Gateway, request: Request) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self._gateway = gateway
+        self._request = request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(event: Message) -> None:
+            if event["type"] == "http.response.start":
+                event = {**event, "headers": list(event.get("headers", ()))}
+                MutableHeaders(scope=event).raw.extend(self.raw_headers)
+            await send(event)
+
+        receive = _receiving(self._request, receive)
+        await self._gateway(_below(scope), receive, send_with_headers if self.raw_headers else send)
+        if self.background is not None:
+            await self.background()
+
+
+def _below(scope: Scope) -> Scope:
+    """The scope as a mount at the router's prefix would make it.
+
+    Source: Starlette starlette/routing.py, Mount.matches.
+    """
+    root: str = scope.get("root_path", "")
+    path: str = scope["path"]
+    local = "/" + scope["path_params"]["path"]
+    inside = path.removeprefix(root) if root and path.startswith(f"{root}/") else path
+    return {
+        **scope,
+        "root_path": root + inside.removesuffix(local),
+        "app_root_path": scope.get("app_root_path", root),
+    }
+
+
+def _receiving(request: Request, receive: Receive) -> Receive:
+    """The request's events, from the start also where a dependency has read the body.
+
+    Raises:
+        RuntimeError: a dependency has taken it away.
+    """
+    body: bytes | None = getattr(request, "_body", None)
+    if body is None:
+        if getattr(request, "_stream_consumed", False):
+            raise RuntimeError(_NOTHING_LEFT)
+        return receive
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return left.pop() if left else await receive()
+
+    return again
+
+
+def _sending(websocket: WebSocket) -> Send:
+    """What sends to *websocket*, and fails as servers do when the client has left."""
+
+    async def send(event: Message) -> None:
+        try:
+            await websocket.send(event)
+        except WebSocketDisconnect as error:
+            raise OSError("the client has left") from error
+
+    return send

@@ -1,0 +1,1 @@
+"""A FastAPI application with a login, two teams, and etcd mounted for them."""
