@@ -41,8 +41,12 @@ test: check etcds browser-ready ## everything that CI runs
 	$(MAKE) --no-print-directory wheel-test floors
 
 .PHONY: demo
-demo: .venv/.ready ## a FastAPI app with etcd's API under /etcd, in front of a real etcd
+demo: .venv/.ready ## a FastAPI app with logins and etcd's API, in front of a real etcd
 	$(BIN)/python -m examples.fastapi_app.demo
+
+.PHONY: demo-django
+demo-django: .venv/.ready ## the same with Django: its users and sessions
+	$(BIN)/python -m examples.django_app.demo
 
 .PHONY: check
 check: .venv/.ready ## format, lint, types, imports, and that the descriptor set is current
@@ -76,6 +80,10 @@ browser: browser-ready ## the client module and its pages in a real browser
 .PHONY: browser-ready
 browser-ready: .venv/.ready ## find a Chromium, or get one
 	$(BIN)/python -m tests.browser.chromium
+
+.PHONY: examples
+examples: .venv/.ready ## log in to both examples and see what each user may do
+	$(BIN)/pytest tests/examples
 
 .PHONY: clients
 clients: clients-ready ## real clients, with their own tests, through the gateway; not yet part of test

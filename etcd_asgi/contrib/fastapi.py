@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
-from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from etcd_asgi.gateway import Gateway
@@ -49,8 +48,8 @@ def gateway_router(gateway: Gateway, *, dependencies: Sequence[Any] = ()) -> API
         kind = type(gateway).__name__
         raise TypeError(f"gateway_router(gateway, dependencies=[...]) takes a Gateway, not {kind}")
 
-    async def answer(request: Request) -> Response:
-        return _Handover(gateway, request)
+    async def answer(request: Request, response: Response) -> Response:
+        return _Handover(gateway, request, response)
 
     async def converse(websocket: WebSocket) -> None:
         await gateway(_below(websocket.scope), websocket.receive, _sending(websocket))
@@ -62,19 +61,18 @@ def gateway_router(gateway: Gateway, *, dependencies: Sequence[Any] = ()) -> API
 
 
 class _Handover(Response):
-    """A response that leaves it to the gateway to answer, with the headers that dependencies set."""
+    """A response that leaves the answer to the gateway, with the headers that dependencies set."""
 
-    def __init__(self, gateway: Gateway, request: Request) -> None:
+    def __init__(self, gateway: Gateway, request: Request, response: Response) -> None:
         super().__init__()
-        del self.headers["content-length"]
+        self.raw_headers = response.raw_headers
         self._gateway = gateway
         self._request = request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(event: Message) -> None:
             if event["type"] == "http.response.start":
-                event = {**event, "headers": list(event.get("headers", ()))}
-                MutableHeaders(scope=event).raw.extend(self.raw_headers)
+                event = {**event, "headers": [*event.get("headers", ()), *self.raw_headers]}
             await send(event)
 
         receive = _receiving(self._request, receive)

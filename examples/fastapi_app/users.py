@@ -29,11 +29,13 @@ Users = Mapping[str, User]
 
 def demo_users(passwords: Mapping[str, str]) -> Users:
     """Three users with these passwords, which are kept as hashes."""
-    kinds = {"red-writer": ("red", False), "red-reader": ("red", True), "blue-writer": ("blue", False)}
+    kinds = {
+        "red-writer": ("red", False),
+        "red-reader": ("red", True),
+        "blue-writer": ("blue", False),
+    }
     return {
-        name: User(
-            name=name, team=team, read_only=read_only, password_hash=hashed(passwords[name])
-        )
+        name: User(name=name, team=team, read_only=read_only, password_hash=hashed(passwords[name]))
         for name, (team, read_only) in kinds.items()
     }
 

@@ -45,6 +45,20 @@ class Demo:
         assert found is not None
         return found[1]
 
+    @property
+    def etcd(self) -> str:
+        """Where it says that etcd is."""
+        found = re.search(r"runs on (\S+),", self.output)
+        assert found is not None
+        return found[1]
+
+    @property
+    def login(self) -> dict[str, str]:
+        """Name and password of the first user that it tells."""
+        found = re.search(r"^  (\S+) +password (\S+)$", self.output, re.MULTILINE)
+        assert found is not None
+        return {"name": found[1], "password": found[2]}
+
     def wait_until_ready(self) -> None:
         def ready() -> bool:
             assert self.process.poll() is None, self.output
@@ -85,19 +99,36 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     running.process.kill()
 
 
-def test_what_it_prints_can_be_opened_and_pasted(shared: Demo) -> None:
+def test_what_it_prints_can_be_opened_and_pasted(shared: Demo, tmp_path: Path) -> None:
     for url in re.findall(r"^  (http\S+)", shared.output, re.MULTILINE):
-        assert httpx.get(url, timeout=TIMEOUT).status_code == 200
+        assert httpx.get(url, timeout=TIMEOUT, follow_redirects=True).status_code == 200
 
     lines = re.findall(r"^curl .*$", shared.output, re.MULTILINE)
     assert len(lines) == 3
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    put, found, version = (_shell(line) for line in lines)
+    logged_in, put, found = (_shell(line, tmp_path) for line in lines)
+    assert logged_in == ""
     assert '"revision"' in put
-    for value in ("green", "yellow", "red"):
-        assert text(value) in found
-    assert '"etcdserver"' in version
+    assert '"value":"hello from curl"' in found
+
+
+def test_services_come_and_go_by_themselves(shared: Demo) -> None:
+    """Seen from etcd itself: keys with leases appear for both teams, and some vanish."""
+    seen: dict[str, set[str]] = {"red": set(), "blue": set()}
+
+    def have_come_and_gone() -> bool:
+        for team, known in seen.items():
+            prefix = f"/teams/{team}/services/"
+            body = {"key": text(prefix), "range_end": text(prefix[:-1] + "0")}
+            answer = httpx.post(f"{shared.etcd}/v3/kv/range", json=body, timeout=TIMEOUT).json()
+            now = {kv["key"] for kv in answer.get("kvs", []) if int(kv["lease"])}
+            gone[team] = gone[team] or bool(known - now)
+            seen[team] = known | now
+        return all(gone.values())
+
+    gone = {"red": False, "blue": False}
+    until(have_come_and_gone, "services that come and go")
 
 
 def test_the_readme_shows_what_one_sees(shared: Demo) -> None:
@@ -114,7 +145,7 @@ def test_a_signal_ends_it_and_nothing_is_left(
     demo: Demo, number: signal.Signals, status: int
 ) -> None:
     demo.wait_until_ready()
-    assert httpx.get(f"{demo.url}/etcd/version", timeout=TIMEOUT).status_code == 200
+    assert httpx.get(f"{demo.url}/login", timeout=TIMEOUT).status_code == 200
     assert demo.end(number) == status
     assert demo.leftovers() == []
     assert "Traceback" not in demo.output
@@ -134,9 +165,11 @@ def test_a_signal_while_etcd_starts_leaves_nothing_either(
 def test_it_ends_while_a_watch_is_open(demo: Demo) -> None:
     demo.wait_until_ready()
     body = {"create_request": {"key": text("greeting")}}
-    with httpx.stream("POST", f"{demo.url}/etcd/v3/watch", json=body, timeout=TIMEOUT) as watch:
-        assert b"created" in next(watch.iter_bytes())
-        assert demo.end(signal.SIGINT) == 0
+    with httpx.Client(base_url=demo.url, timeout=TIMEOUT) as client:
+        client.post("/login", data=demo.login)
+        with client.stream("POST", "/etcd/v3/watch", json=body) as watch:
+            assert b"created" in next(watch.iter_bytes())
+            assert demo.end(signal.SIGINT) == 0
 
 
 def test_a_port_that_is_taken_is_told_and_the_next_free_one_is_used(tmp_path: Path) -> None:
@@ -147,7 +180,7 @@ def test_a_port_that_is_taken_is_told_and_the_next_free_one_is_used(tmp_path: Pa
             demo.wait_until_ready()
             assert f"port {port} is not free" in demo.output
             assert int(demo.url.rpartition(":")[2]) > port
-            assert httpx.get(demo.url, timeout=TIMEOUT).status_code == 200
+            assert httpx.get(f"{demo.url}/login", timeout=TIMEOUT).status_code == 200
         finally:
             demo.process.kill()
 
@@ -161,16 +194,18 @@ def test_a_port_that_cannot_be_is_refused_in_one_line(tmp_path: Path, port: str)
     assert "Traceback" not in demo.output
 
 
-def _shell(line: str) -> str:
+def _shell(line: str, folder: Path) -> str:
+    command = [*shlex.split(line), "-sS", "--fail"]
     done = subprocess.run(
-        shlex.split(line), capture_output=True, text=True, timeout=TIMEOUT, check=True
+        command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT, check=True
     )
     return done.stdout
 
 
 def _everywhere_the_same(shown: str) -> str:
-    """What is printed, but for the ports and etcd's version."""
-    return re.sub(r"(127\.0\.0\.1:|etcd )[0-9.]+", r"\1*", shown)
+    """What is printed, but for the ports, etcd's version and the passwords."""
+    shown = re.sub(r"(127\.0\.0\.1:|etcd )[0-9.]+", r"\1*", shown)
+    return re.sub(r"(password[ =])[^\s']+", r"\1*", shown)
 
 
 def _descendants(pid: int) -> list[int]:

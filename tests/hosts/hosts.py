@@ -43,6 +43,7 @@ HOSTS = (
         redirects_bare_mount=True,
         servers=_EVERY,
     ),
+    Host(name="routed", app="tests.hosts.apps.routed:app", redirects_bare_mount=True),
     Host(name="django", app="tests.hosts.apps.django:application", servers=_EVERY),
     Host(
         name="starlette",

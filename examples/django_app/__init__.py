@@ -1,0 +1,1 @@
+"""A Django project whose users see their team's part of etcd."""

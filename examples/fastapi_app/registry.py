@@ -1,0 +1,111 @@
+"""Sample data that lives: services whose instances come, stay alive for a while, and go.
+
+It is a client as any other: it logs in and talks JSON. Each instance holds a lease; one that is no
+longer kept alive vanishes from etcd by itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import threading
+import urllib.request
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
+from typing import Any
+from urllib.parse import urlencode
+
+SAMPLES = {"greeting": "hello", "fruit/apple": "green", "fruit/banana": "yellow"}
+SERVICES = ("checkout", "mail", "search")
+TTL = 6
+"""Seconds that an instance is known for after it was last heard of."""
+
+PAUSE = 1.5
+"""Seconds between what happens."""
+
+MOST = 6
+TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A running instance of a service."""
+
+    lease: str
+    key: str
+
+
+class Registry:
+    """The services of one team, in a thread of its own while it is entered.
+
+    Args:
+        url: of the application.
+        user: who logs in.
+        password: of that user.
+    """
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self._url = url
+        self._login = {"name": user, "password": password}
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
+        )
+        self._instances: list[Instance] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Registry:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        is_ready = False
+        while not self._stop.is_set():
+            try:
+                is_ready = is_ready or self._begin()
+                self._step()
+            except OSError:  # etcd or the application is away: try again
+                self._instances.clear()
+            self._stop.wait(PAUSE)
+
+    def _begin(self) -> bool:
+        self._send("login", urlencode(self._login).encode())
+        for key, value in SAMPLES.items():
+            self._call("kv/put", key=_text(key), value=_text(value))
+        return True
+
+    def _step(self) -> None:
+        """All are heard of once more; then one comes or goes."""
+        for instance in self._instances:
+            self._call("lease/keepalive", ID=instance.lease)
+        if len(self._instances) < random.randint(1, MOST):
+            self._instances.append(self._start())
+        else:
+            self._instances.pop(random.randrange(len(self._instances)))
+
+    def _start(self) -> Instance:
+        lease = self._call("lease/grant", TTL=TTL)["ID"]
+        name, number = random.choice(SERVICES), random.randint(1, 99)
+        key = f"services/{name}/{number:02}"
+        value = json.dumps({"address": f"10.0.0.{number}:8080"})
+        self._call("kv/put", key=_text(key), value=_text(value), lease=lease)
+        return Instance(lease, key)
+
+    def _call(self, path: str, **body: Any) -> Any:
+        answer = self._send(f"etcd/v3/{path}", json.dumps(body).encode())
+        return json.loads(answer)
+
+    def _send(self, path: str, body: bytes) -> bytes:
+        kind = "application/json" if path != "login" else "application/x-www-form-urlencoded"
+        request = urllib.request.Request(f"{self._url}/{path}", body, {"content-type": kind})
+        with self._opener.open(request, timeout=TIMEOUT) as answer:
+            content: bytes = answer.read()
+        return content
+
+
+def _text(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
