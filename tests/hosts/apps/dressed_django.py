@@ -5,7 +5,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from examples.django_app.asgi import application
+from tests.hosts.apps.django import application
 
 
 async def tag(request: Request, call_next: RequestResponseEndpoint) -> Response:
