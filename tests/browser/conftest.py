@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
@@ -13,7 +14,7 @@ from etcd_asgi.testing import EtcdServer
 from tests.browser.chromium import MISSING, environment, find_chromium
 from tests.browser.outside import Outside
 from tests.etcds.releases import OFFICIAL, binary_of
-from tests.hosts.serving import AppServer
+from tests.hosts.serving import ROOT, AppServer
 
 TIMEOUT = 30_000.0
 """Milliseconds after which a page that does not get where it should fails its test."""
@@ -48,11 +49,13 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """``serve(etcd, GUARDED="1")``: the application, in a process of its own."""
     with ExitStack() as stack:
 
-        def started(etcd: EtcdServer, app: str = "tests.browser.app:app", **env: str) -> AppServer:
+        def started(
+            etcd: EtcdServer, app: str = "tests.browser.app:app", folder: Path = ROOT, **env: str
+        ) -> AppServer:
             log_path = tmp_path_factory.mktemp("site-") / "server.log"
             env = {"ETCD_URL": etcd.endpoint, **env}
             args = ["--timeout-graceful-shutdown=1"]
-            running = AppServer(app, args=args, env=env, log_path=log_path)
+            running = AppServer(app, args=args, env=env, log_path=log_path, folder=folder)
             return stack.enter_context(running)
 
         yield started
