@@ -5,12 +5,14 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 from google.protobuf.message import Message
 
 from etcd_asgi import codec
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.metadata import Metadata
+from etcd_asgi.namespace.sessions import LEASE_GRANT, granted
 from etcd_asgi.passage import Passage
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
@@ -50,6 +52,8 @@ class GuardedTranscoder(Transcoder):
         keys = passage.keys(message)
         try:
             await passage.enter(message)
+            if (session := passage.session(message)) is not None:
+                await self._begin(*session, metadata, timeout)
             request = message.SerializeToString()
             answer = await self._upstream.unary(self.binding.rpc, request, metadata, timeout)
         except (Denied, UpstreamError) as error:
@@ -88,6 +92,14 @@ class GuardedTranscoder(Transcoder):
         return codec.decoder(
             self.binding.request, self.flavour.dialect, max_depth=depth, text=self.modes.body
         )
+
+    async def _begin(
+        self, holder: Any, lease: Message, metadata: Metadata, timeout: float | None
+    ) -> None:
+        """Make the lease that etcd would make by itself, and outside of the namespace."""
+        request = lease.SerializeToString()
+        answer = await self._upstream.unary(LEASE_GRANT, request, metadata, timeout)
+        holder.lease = granted(answer)
 
     def _finish(self, reply: Message) -> bytes:
         self._passage.leave(reply)

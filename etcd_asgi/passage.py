@@ -42,6 +42,10 @@ class KeyScope(Protocol):
         """Change an answer in place."""
         ...
 
+    def session(self, rpc: str, message: Message) -> tuple[Any, Message] | None:
+        """The lease that an entered request has to be given first."""
+        ...
+
 
 @dataclass(slots=True, kw_only=True)
 class Passage:
@@ -81,6 +85,10 @@ class Passage:
             self.watching.answer(message)
         if self.namespace is not None:
             self.namespace.leave(self.rpc, message)
+
+    def session(self, message: Message) -> tuple[Any, Message] | None:
+        """The part of an entered request that wants a lease, and the request for that lease."""
+        return None if self.namespace is None else self.namespace.session(self.rpc, message)
 
     def close(self) -> None:
         """The request has been answered."""

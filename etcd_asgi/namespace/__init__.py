@@ -18,6 +18,7 @@ from etcd_asgi.namespace.answers import Answers
 from etcd_asgi.namespace.keys import Keys
 from etcd_asgi.namespace.leases import MAX_LEASE_ID, Leases
 from etcd_asgi.namespace.requests import MAX_TXN_LEVELS, Requests
+from etcd_asgi.namespace.sessions import new_lease, unleased
 
 __all__ = ["MAX_LEASE_ID", "MAX_TXN_LEVELS", "SCOPED", "Namespace"]
 
@@ -40,7 +41,7 @@ _RPCS: dict[str, tuple[_Change, _Change]] = {
     "Election.Proclaim": (Requests.lead, Answers.nothing),
     "Election.Leader": (Requests.name, Answers.leader),
     "Election.Observe": (Requests.name, Answers.leader),
-    "Election.Resign": (Requests.lead, Answers.nothing),
+    "Election.Resign": (Requests.resign, Answers.nothing),
 }
 
 SCOPED = frozenset(_RPCS)
@@ -83,8 +84,9 @@ class Namespace:
             message: the request, or one of a stream's requests.
 
         Raises:
-            Denied: the RPC cannot be kept in a namespace, or this request cannot. The message may
-                be half changed then, and must not be sent.
+            Denied: the RPC cannot be kept in a namespace, or this request cannot.
+            UpstreamError: etcd would refuse it. In either case the message may be half changed, and
+                must not be sent.
         """
         _changes(rpc)[0](self._requests, message)
 
@@ -95,6 +97,20 @@ class Namespace:
             Denied: the RPC cannot be kept in a namespace.
         """
         _changes(rpc)[1](self._answers, message)
+
+    def session(self, rpc: str, message: Message) -> tuple[Any, Any] | None:
+        """The lease that a request has to be given before it is sent, after it has entered.
+
+        Returns:
+            The part of *message* whose ``lease`` is to be the ID in the answer, and the request of
+            ``Lease.LeaseGrant`` to send first, as it is; ``None`` if no lease is wanted.
+        """
+        holder = unleased(rpc, message)
+        if holder is None:
+            return None
+        lease = new_lease()
+        self.enter("Lease.LeaseGrant", lease)
+        return holder, lease
 
 
 def _changes(rpc: str) -> tuple[_Change, _Change]:

@@ -42,6 +42,11 @@ class Leases:
             return 0
         return self._marked(lease if 0 < lease <= MAX_LEASE_ID else 0)
 
+    @property
+    def nobodys(self) -> int:
+        """An ID of the namespace that no lease has."""
+        return self._marked(0)
+
     def enter_compared(self, lease: int) -> int:
         """The ID in a comparison: one from outside can be seen on a key, so it may be compared."""
         outside = not 0 <= lease <= MAX_LEASE_ID

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from etcd_asgi.errors import Denied
+from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.namespace.keys import Keys
 from etcd_asgi.namespace.leases import MAX_LEASE_ID, Leases
+from etcd_asgi.status import Code
 
 MAX_TXN_LEVELS = 40
 """Transactions in one another. The answer to 49 is the deepest that protobuf's parser takes, and an
@@ -85,23 +86,49 @@ class Requests:
         message.name = self._keys.enter_name(message.name)
 
     def contend(self, message: Any) -> None:
-        """Lock and Campaign."""
+        """Lock and Campaign, and the leader of Proclaim.
+
+        A lease that cannot be of the namespace is refused here. etcd would say the same, but as an
+        error without a code, of its client within.
+
+        Raises:
+            UpstreamError: there is no such lease.
+        """
         self.name(message)
+        if message.lease and not 0 < message.lease <= MAX_LEASE_ID:
+            raise _refusal(Code.NOT_FOUND, "requested lease not found")
         message.lease = self._leases.enter(message.lease)
 
     def unlock(self, message: Any) -> None:
-        """Unlock, which deletes its key, whatever that is."""
+        """Unlock, which deletes its key, whatever that is.
+
+        Raises:
+            UpstreamError: there is no key. etcd says so without a code, as of a lease.
+        """
+        if not message.key:
+            raise _refusal(Code.INVALID_ARGUMENT, "key is not provided")
         message.key = self._keys.enter(message.key)
 
     def lead(self, message: Any) -> None:
-        """Proclaim and Resign, which write their leader's key, whatever that is.
+        """Proclaim, which writes its leader's key, whatever that is.
 
         A missing leader stays missing, for etcd to refuse.
         """
         if message.HasField("leader"):
             leader = message.leader
+            self.unlock(leader)
             self.contend(leader)
-            leader.key = self._keys.enter(leader.key)
+
+    def resign(self, message: Any) -> None:
+        """Resign, which deletes its leader's key, whatever that is, and has no use for the lease.
+
+        Without one etcd would make one, and leave it behind: the one that nobody has will do.
+        """
+        if message.HasField("leader"):
+            lease = message.leader.lease
+            message.leader.lease = 0
+            self.lead(message)
+            message.leader.lease = self._leases.enter(lease) or self._leases.nobodys
 
     def _operation(self, operation: Any, level: int) -> None:
         match operation.WhichOneof("request"):
@@ -121,3 +148,8 @@ class Requests:
         if compare.target == _LEASE and compare.result in (_GREATER, _LESS):
             raise Denied(400, "leases in a namespace have no order: compare with EQUAL, NOT_EQUAL")
         compare.lease = self._leases.enter_compared(compare.lease)
+
+
+def _refusal(code: Code, text: str) -> UpstreamError:
+    """What etcd would say, where it is not asked."""
+    return UpstreamError(code, f"etcdserver: {text}", local=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from etcd_asgi.errors import Denied
+from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.namespace import MAX_LEASE_ID, MAX_TXN_LEVELS, SCOPED, Namespace
 from etcd_asgi.namespace.leases import Leases
 from tests.unit.namespace.messages import BY_NAME, new, request
@@ -72,9 +72,45 @@ def test_a_put_without_a_key_stays_without() -> None:
 
 
 @pytest.mark.parametrize("lease", [-1, MAX_LEASE_ID + 1, LEASES.enter(7), 2**63 - 1])
-@pytest.mark.parametrize("rpc", ["KV.Put", "Lock.Lock", "Election.Campaign"])
-def test_a_lease_of_others_becomes_one_that_nobody_has(rpc: str, lease: int) -> None:
-    assert entered(rpc, lease=lease).lease == NOBODYS
+def test_a_lease_of_others_becomes_one_that_nobody_has(lease: int) -> None:
+    assert entered("KV.Put", lease=lease).lease == NOBODYS
+    leader = new("v3electionpb.LeaderKey", key=b"k", lease=lease)
+    assert entered("Election.Resign", leader=leader).leader.lease == NOBODYS
+
+
+@pytest.mark.parametrize("lease", [-1, MAX_LEASE_ID + 1, LEASES.enter(7), 2**63 - 1])
+@pytest.mark.parametrize("rpc", ["Lock.Lock", "Election.Campaign", "Election.Proclaim"])
+def test_a_lease_of_others_is_not_found_for_a_lock_or_a_leader(rpc: str, lease: int) -> None:
+    leader = new("v3electionpb.LeaderKey", key=b"k", lease=lease)
+    fields = {"leader": leader} if rpc == "Election.Proclaim" else {"lease": lease}
+    with pytest.raises(UpstreamError, match="requested lease not found") as refusal:
+        entered(rpc, **fields)
+    assert (refusal.value.code, refusal.value.local) == (5, True)
+
+
+@pytest.mark.parametrize("rpc", ["Lock.Lock", "Election.Campaign", "Election.Proclaim"])
+def test_a_lock_or_a_leader_without_a_lease_is_given_one_of_the_namespace(rpc: str) -> None:
+    leader = new("v3electionpb.LeaderKey", key=b"k")
+    message = entered(rpc, **({"leader": leader} if rpc == "Election.Proclaim" else {}))
+    session = RED.session(rpc, message)
+    assert session is not None
+    holder, lease = session
+    assert holder == (message.leader if rpc == "Election.Proclaim" else message)
+    assert (lease.TTL, LEASES.holds(lease.ID)) == (60, True)
+
+
+@pytest.mark.parametrize("rpc", sorted(SCOPED))
+def test_no_other_request_is_given_a_lease(rpc: str) -> None:
+    asks = {"Lock.Lock", "Election.Campaign"}
+    assert (RED.session(rpc, request(rpc)) is not None) is (rpc in asks)
+    if rpc in asks:
+        assert RED.session(rpc, entered(rpc, lease=7)) is None
+
+
+def test_who_resigns_without_a_lease_does_not_make_one() -> None:
+    leader = new("v3electionpb.LeaderKey", key=b"k")
+    assert entered("Election.Resign", leader=leader).leader.lease == NOBODYS
+    assert not entered("Election.Resign").HasField("leader")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +241,6 @@ def test_locks_and_elections_are_moved_by_their_names(name: bytes) -> None:
 @pytest.mark.parametrize("key", [b"n/1", b"/blue/n/1", b"\0"])
 def test_unlock_deletes_a_key_of_the_namespace_whatever_it_is(key: bytes) -> None:
     assert entered("Lock.Unlock", key=key).key == b"/red/" + key
-    assert entered("Lock.Unlock").key == b""
 
 
 @pytest.mark.parametrize("rpc", ["Election.Proclaim", "Election.Resign"])
@@ -222,10 +257,18 @@ def test_a_leader_is_moved_by_its_key_too(rpc: str) -> None:
 
 
 @pytest.mark.parametrize("rpc", ["Election.Proclaim", "Election.Resign"])
-def test_a_leader_without_a_key_stays_without_and_none_stays_none(rpc: str) -> None:
-    leader = new("v3electionpb.LeaderKey", name=b"n")
-    assert entered(rpc, leader=leader).leader.key == b""
+def test_a_leader_that_is_missing_stays_missing(rpc: str) -> None:
     assert not entered(rpc).HasField("leader")
+
+
+@pytest.mark.parametrize("rpc", ["Lock.Unlock", "Election.Proclaim", "Election.Resign"])
+def test_a_lock_or_a_leader_without_a_key_is_refused(rpc: str) -> None:
+    """etcd says the same, but with code 2, thus HTTP status 500."""
+    leader = new("v3electionpb.LeaderKey", name=b"n", lease=2**40)
+    fields = {} if rpc == "Lock.Unlock" else {"leader": leader}
+    with pytest.raises(UpstreamError, match="etcdserver: key is not provided") as refusal:
+        entered(rpc, **fields)
+    assert (refusal.value.code, refusal.value.local) == (3, True)
 
 
 @pytest.mark.parametrize("rpc", sorted(set(BY_NAME) - SCOPED))
