@@ -1,0 +1,92 @@
+// A value under edit, in one format at a time.
+
+import { el, fill } from "./dom.js";
+import { editableText, FORMATS } from "./formats.js";
+import { formatSwitch } from "./valueview.js";
+
+const same = (left, right) => left.length === right.length && left.every((byte, at) => byte === right[at]);
+
+/** Fires "input" after each change of the text. */
+export class Editor extends EventTarget {
+  #original;
+  #format;
+  #field;
+  #problem = el("p", { class: "problem", role: "alert" });
+  #formats = el("div", { class: "editor-formats" });
+
+  /** `original` is the value in etcd, null for a new key; `start` what the text begins with. */
+  constructor({ original, start = original, format }) {
+    super();
+    this.#original = original;
+    this.#format = format;
+    this.#field = el("textarea", {
+      class: "value-field",
+      "aria-label": "Value",
+      spellcheck: false,
+      autocapitalize: "off",
+      autocomplete: "off",
+      oninput: () => this.#changed(),
+    });
+    this.#field.value = FORMATS[format].edit(start);
+    this.node = el("div", { class: "editor" }, this.#formats, this.#field, this.#problem);
+    this.#offer();
+  }
+
+  /** The bytes of the text. Throws an Error with a message for people, and shows it. */
+  value() {
+    try {
+      return FORMATS[this.#format].parse(this.#field.value, this.#original);
+    } catch (error) {
+      this.#problem.textContent = error.message;
+      this.#field.setAttribute("aria-invalid", "true");
+      this.#field.focus();
+      throw error;
+    }
+  }
+
+  /** Whether saving would change anything, or cannot be told because the text is wrong. */
+  get dirty() {
+    try {
+      const bytes = FORMATS[this.#format].parse(this.#field.value, this.#original);
+      return !same(bytes, this.#original ?? new Uint8Array());
+    } catch {
+      return true;
+    }
+  }
+
+  focus() {
+    this.#field.focus();
+    this.#field.setSelectionRange(0, 0);
+  }
+
+  set disabled(disabled) {
+    this.#field.disabled = disabled;
+  }
+
+  #changed() {
+    this.#problem.textContent = "";
+    this.#field.removeAttribute("aria-invalid");
+    this.dispatchEvent(new Event("input"));
+  }
+
+  #offer() {
+    fill(this.#formats, formatSwitch(Object.keys(FORMATS), this.#format, (name) => this.#change(name)));
+  }
+
+  #change(name) {
+    let bytes;
+    try {
+      bytes = this.value();
+    } catch {
+      return;
+    }
+    if (name !== "hex" && editableText(bytes) === null) {
+      this.#problem.textContent = "These bytes are not text that can be edited; stay with hex.";
+      return;
+    }
+    this.#format = name;
+    this.#field.value = FORMATS[name].edit(bytes);
+    this.#changed();
+    this.#offer();
+  }
+}

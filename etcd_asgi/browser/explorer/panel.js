@@ -1,0 +1,297 @@
+// One key: what it is, its value, its history, and changes to it by compare-and-swap.
+
+import { shown, size, utf8 } from "./bytes.js";
+import { conflictView } from "./conflict.js";
+import { confirm } from "./dialog.js";
+import { button, el, fill } from "./dom.js";
+import { Editor } from "./editor.js";
+import { formatsOf } from "./formats.js";
+import { History } from "./history.js";
+import { leaseName } from "./leaseclock.js";
+import { Changed } from "./store.js";
+import { named } from "./treeview.js";
+import { formatSwitch, valueView } from "./valueview.js";
+
+const number = (count) => count.toLocaleString("en");
+const fact = (name, ...value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
+
+/** Fires "left" when the user goes back to the tree, "folder" with {prefix} for a part of the path. */
+export class KeyPanel extends EventTarget {
+  #app;
+  #kv; // what etcd has, as far as we know; null when the key was deleted
+  #last; // the last value there was
+  #format;
+  #tab = "value";
+  #history = null;
+  #editor = null;
+  #seen = 0n; // the revision that an edit began from
+  #busy = false;
+  #path = el("h1", { class: "path" });
+  #facts = el("dl", { class: "facts" });
+  #tabs = el("div", { class: "bar" });
+  #body = el("div", { class: "body" });
+  #notice = el("div", { class: "strip", role: "status" });
+
+  constructor(app, kv) {
+    super();
+    this.#app = app;
+    this.#kv = this.#last = kv;
+    this.#format = formatsOf(kv.value)[0];
+    this.key = kv.key;
+    this.node = el("article", { class: "panel", "aria-label": "Key" },
+      el("header", { class: "panel-head" },
+        button("Back to the keys", { icon: "back", bare: true, kind: "back", onclick: () => this.dispatchEvent(new Event("left")) }),
+        this.#path,
+        button("Copy the key", { icon: "copy", bare: true, kind: "quiet", onclick: () => app.copy(shown(this.key)) })),
+      this.#facts, this.#tabs, this.#body, this.#notice);
+    this.#drawPath();
+    this.#draw();
+  }
+
+  get dirty() {
+    return this.#editor?.dirty ?? false;
+  }
+
+  get editing() {
+    return this.#editor !== null;
+  }
+
+  /** The key has changed in etcd; null: it was deleted. */
+  take(kv, revision) {
+    const known = this.#kv?.modified ?? this.#last.modified;
+    if (revision <= known) return;
+    this.#kv = kv;
+    if (kv) this.#last = kv;
+    if (this.#editor) {
+      this.#drawFacts();
+      this.#drawNotice();
+      return;
+    }
+    if (kv && !formatsOf(kv.value).includes(this.#format)) this.#format = formatsOf(kv.value)[0];
+    if (kv && this.#history) this.#history.add(kv);
+    this.#draw();
+    this.node.classList.remove("changed");
+    void this.node.offsetWidth; // so that the animation begins again
+    this.node.classList.add("changed");
+  }
+
+  /** Begin to edit, with the value in etcd or with another one. */
+  edit(start = undefined) {
+    if (!this.#app.may.put || this.#editor) return;
+    this.#begin(this.#kv?.modified ?? 0n, start ?? this.#last.value);
+  }
+
+  #begin(seen, start) {
+    const original = this.#kv?.value ?? null;
+    const formats = formatsOf(start);
+    this.#seen = seen;
+    this.#tab = "value";
+    this.#editor = new Editor({ original, start, format: formats.includes(this.#format) ? this.#format : formats[0] });
+    this.#editor.addEventListener("input", () => this.#drawNotice());
+    this.#draw();
+    this.#editor.focus();
+  }
+
+  /** Leave the editor; asks where something would be lost. */
+  async cancel() {
+    if (!this.#editor || (this.dirty && !(await confirm("Discard your changes?", "What you have typed is not saved.", "Discard")))) return false;
+    this.#show();
+    return true;
+  }
+
+  // Back to what etcd has.
+  #show() {
+    this.#editor = null;
+    this.#format = formatsOf(this.#last.value)[0];
+    this.#draw();
+  }
+
+  async save() {
+    if (!this.#editor || this.#busy) return;
+    let mine;
+    try {
+      mine = this.#editor.value();
+    } catch {
+      return; // the editor says what is wrong
+    }
+    await this.#swap(mine, this.#seen);
+  }
+
+  // Save `mine` (null: delete) over what was seen, or let the user choose.
+  async #swap(mine, seen) {
+    this.#work(true);
+    try {
+      await (mine === null ? this.#app.store.remove(this.key, seen) : this.#put(mine, seen));
+    } catch (error) {
+      this.#work(false);
+      if (!(error instanceof Changed)) this.#app.failed(error);
+      else if (mine !== null || error.current) this.#conflict(error.current, mine, seen);
+      else this.#vanished();
+      return;
+    }
+    this.#work(false);
+    await this.#saved(mine);
+  }
+
+  async #put(mine, seen) {
+    const lease = this.#kv?.lease ?? 0n;
+    return this.#app.store.put(this.key, mine, { seen, lease: seen === 0n ? 0n : lease });
+  }
+
+  // The watch may be quicker or slower than this, or not allowed: read what is there now.
+  async #saved(mine) {
+    this.#editor = null;
+    this.#app.say(mine === null ? "Deleted" : "Saved");
+    try {
+      const kv = await this.#app.store.get(this.key);
+      if (kv) this.#kv = this.#last = kv;
+      else this.#kv = null;
+      this.#app.saved(this.key, kv);
+    } catch (error) {
+      this.#app.failed(error);
+    }
+    this.#history = null;
+    this.#show();
+  }
+
+  #vanished() {
+    this.#kv = null;
+    this.#app.say("It was deleted already");
+    this.#show();
+  }
+
+  #conflict(theirs, mine, seen) {
+    this.#kv = theirs;
+    if (theirs) this.#last = theirs;
+    this.#drawFacts();
+    const now = theirs?.modified ?? 0n;
+    const view = conflictView({ theirs, mine, seen }, {
+      onMine: () => this.#swap(mine, now),
+      onTheirs: () => this.#show(),
+      onEdit: () => {
+        this.#editor = null;
+        this.#begin(now, mine);
+      },
+    });
+    fill(this.#tabs, el("span", { class: "bar-title" }, "Conflict"));
+    fill(this.#notice);
+    fill(this.#body, view);
+    view.querySelector("button").focus();
+  }
+
+  async remove() {
+    if (!this.#app.may.remove || !this.#kv || this.#editor) return;
+    const { modified } = this.#kv;
+    const sure = await confirm("Delete this key?", `${shown(this.key)} at revision ${number(modified)}`, "Delete");
+    if (sure) await this.#swap(null, modified);
+  }
+
+  showTab(tab) {
+    if (this.#editor) return;
+    this.#tab = tab;
+    this.#draw();
+  }
+
+  #work(busy) {
+    this.#busy = busy;
+    this.node.toggleAttribute("aria-busy", busy);
+    for (const control of this.#tabs.querySelectorAll("button")) control.disabled = busy;
+  }
+
+  #draw() {
+    this.#drawFacts();
+    this.#drawTabs();
+    this.#drawBody();
+    this.#drawNotice();
+  }
+
+  #drawPath() {
+    const slashed = this.key.split("/");
+    const name = slashed.pop();
+    let prefix = "";
+    const folders = slashed.map((part) => {
+      prefix += `${part}/`;
+      const target = prefix;
+      return [el("button", {
+        type: "button", class: "crumb",
+        onclick: () => this.dispatchEvent(new CustomEvent("folder", { detail: target })),
+      }, named(part)), el("span", { class: "slash" }, "/")];
+    });
+    fill(this.#path, folders, el("span", { class: "leaf" }, named(name)));
+  }
+
+  #drawFacts() {
+    const kv = this.#last;
+    const lease = kv.lease && this.#kv
+      ? fact("Lease", button(leaseName(kv.lease), { kind: "inline mono", onclick: () => this.#app.showLease(kv.lease) }), " ",
+        this.#app.may.lease ? this.#app.clock.node(kv.lease) : null)
+      : null;
+    fill(this.#facts,
+      this.#kv ? null : el("div", { class: "badge danger" }, "deleted"),
+      fact("Revision", number(kv.modified)),
+      fact("Version", number(kv.version)),
+      fact("Created at", number(kv.created)),
+      fact("Size", size(kv.value.length)),
+      lease);
+  }
+
+  #drawTabs() {
+    if (this.#editor) {
+      fill(this.#tabs, el("span", { class: "bar-title" }, "Edit"), el("span", { class: "space" }),
+        button("Cancel", { onclick: () => this.cancel() }),
+        button("Save", { kind: "primary", title: "Ctrl + Enter", onclick: () => this.save() }));
+      return;
+    }
+    const tab = (name, label) => el("button", {
+      type: "button", class: "tab", role: "tab", "aria-selected": String(this.#tab === name),
+      onclick: () => this.showTab(name),
+    }, label);
+    const { put, remove } = this.#app.may;
+    fill(this.#tabs,
+      el("div", { class: "tabs", role: "tablist" }, tab("value", "Value"), tab("history", "History")),
+      el("span", { class: "space" }),
+      put ? button(this.#kv ? "Edit" : "Create again", { icon: "pencil", onclick: () => this.edit() }) : null,
+      remove && this.#kv ? button("Delete", { icon: "trash", kind: "danger", onclick: () => this.remove() }) : null);
+  }
+
+  #drawBody() {
+    if (this.#editor) {
+      fill(this.#body, this.#editor.node);
+    } else if (this.#tab === "history") {
+      this.#history ??= new History(this.#app.store, this.#last, this.#app.may.put ? (value) => this.edit(value) : null);
+      fill(this.#body, this.#history.node);
+    } else {
+      const { value } = this.#last;
+      const choose = (name) => {
+        this.#format = name;
+        this.#drawBody();
+        this.#body.querySelector("[aria-pressed=true]").focus();
+      };
+      fill(this.#body, el("div", { class: "value-bar" },
+        formatSwitch(formatsOf(value), this.#format, choose),
+        el("span", { class: "space" }),
+        this.#format === "hex" ? null : button("Copy the value", {
+          icon: "copy", bare: true, kind: "quiet",
+          onclick: () => this.#app.copy(utf8(value)),
+        })), valueView(value, this.#format));
+    }
+  }
+
+  // While somebody edits, the value below their hands must not change: it is said instead.
+  #drawNotice() {
+    const now = this.#kv?.modified ?? 0n;
+    if (!this.#editor || now === this.#seen) {
+      fill(this.#notice);
+      return;
+    }
+    const what = this.#kv ? `Changed by somebody else, revision ${number(now)}.` : "Deleted by somebody else.";
+    const mine = () => {
+      try {
+        this.#conflict(this.#kv, this.#editor.value(), this.#seen);
+      } catch {
+        // the editor says what is wrong
+      }
+    };
+    fill(this.#notice, el("div", { class: "notice warning" }, el("span", {}, what), button("Compare", { onclick: mine })));
+  }
+}

@@ -1,0 +1,258 @@
+// The tree of keys, as far as it has been opened: folders with the entries that were listed, kept up to date by
+// events. It knows neither the page nor etcd's wire; the view draws rows().
+
+import { rangeEnd } from "./bytes.js";
+import { entryOf, page } from "./listing.js";
+
+class Folder {
+  constructor(prefix, from, end) {
+    Object.assign(this, { kind: "folder", id: prefix, from, end, open: false });
+    this.forget();
+  }
+
+  forget() {
+    // cursor: where unlisted entries begin; null when all are listed.
+    Object.assign(this, { entries: [], cursor: this.from, loaded: false, error: null });
+    Object.assign(this, { count: null, countRevision: 0n });
+  }
+
+  /** Where an entry is, or would be. */
+  place(id) {
+    let [low, high] = [0, this.entries.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.entries[middle].id < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  find(entry) {
+    const at = this.place(entry.id);
+    const found = this.entries[at];
+    return found && found.id === entry.id && found.kind === entry.kind ? found : null;
+  }
+
+  /** Whether an entry is in the part that has been listed. */
+  covers(id) {
+    return this.loaded && (this.cursor === null || id < this.cursor);
+  }
+}
+
+const folderOf = (prefix) => new Folder(prefix, prefix, rangeEnd(prefix));
+
+/** Fires "change" when rows() differ, and "failed" with the error of a listing. */
+export class Tree extends EventTarget {
+  #store;
+  #loading = new Map(); // folder -> {done: promise of its page}
+  #missed = []; // events that came while pages were under way
+  #doubtful = new Set(); // folders that may have no keys any more
+
+  constructor(store, prefix = "") {
+    super();
+    this.#store = store;
+    this.prefix = prefix;
+    const base = prefix.slice(0, prefix.lastIndexOf("/") + 1);
+    this.root = new Folder(base, prefix, rangeEnd(prefix));
+    this.root.open = true;
+  }
+
+  /** Rows to show, from the top: {kind: "folder" | "key" | "more", ...}. */
+  rows() {
+    const rows = [];
+    const add = (folder, level) => {
+      const total = folder.entries.length + (folder.cursor === null && !folder.error ? 0 : 1);
+      folder.entries.forEach((entry, at) => {
+        rows.push({ ...rowOf(entry, folder), level, place: at + 1, total });
+        if (entry.kind === "folder" && entry.open) add(entry, level + 1);
+      });
+      if (total > folder.entries.length) rows.push({ ...this.#more(folder), level, place: total, total });
+    };
+    add(this.root, 1);
+    return rows;
+  }
+
+  #more(folder) {
+    const state = folder.error ? "failed" : this.#loading.has(folder) ? "loading" : "more";
+    return { kind: "more", row: `m:${folder.id}`, folder, state, parent: folder, error: folder.error };
+  }
+
+  /** List the first page of all open folders again. */
+  async reload() {
+    const open = [];
+    const collect = (folder) => {
+      open.push(folder.id);
+      for (const entry of folder.entries) if (entry.kind === "folder" && entry.open) collect(entry);
+    };
+    collect(this.root);
+    const wanted = this.root.entries.length;
+    this.#loading.clear();
+    this.#missed = [];
+    this.root.forget();
+    await this.more(this.root, Math.max(wanted, 1));
+    for (const id of open.slice(1)) await this.#reopen(id);
+  }
+
+  async #reopen(prefix) {
+    const folder = this.folder(prefix);
+    if (folder && !folder.open) await this.open(folder);
+  }
+
+  /** The folder with this prefix, if it is listed. */
+  folder(prefix) {
+    let folder = this.root;
+    while (folder && folder.id !== prefix) {
+      const entry = entryOf(folder.id, prefix);
+      folder = entry.kind === "folder" ? folder.find(entry) : null;
+    }
+    return folder;
+  }
+
+  async open(folder) {
+    folder.open = true;
+    this.#changed();
+    if (!folder.loaded) await this.more(folder);
+  }
+
+  close(folder) {
+    folder.open = false;
+    this.#changed();
+  }
+
+  /** List the next page of a folder, unless one is under way. */
+  async more(folder, want = undefined) {
+    if (folder.loaded && folder.cursor === null && !folder.error) return;
+    if (!this.#loading.has(folder)) {
+      const job = {};
+      this.#loading.set(folder, job);
+      job.done = this.#load(folder, want, job);
+      this.#changed();
+    }
+    await this.#loading.get(folder)?.done;
+  }
+
+  async #load(folder, want, job) {
+    folder.error = null;
+    try {
+      const got = await page(this.#store, { folder: folder.id, from: folder.cursor, end: folder.end, want });
+      if (this.#done(folder, job)) this.#take(folder, got);
+    } catch (error) {
+      if (!this.#done(folder, job)) return;
+      folder.error = error;
+      this.dispatchEvent(new CustomEvent("failed", { detail: error }));
+    }
+    this.#changed();
+  }
+
+  // Whether a page is still wanted: a reload in between has dropped it.
+  #done(folder, job) {
+    return this.#loading.get(folder) === job && this.#loading.delete(folder);
+  }
+
+  #take(folder, { entries, cursor, revision, count }) {
+    if (!folder.loaded) Object.assign(folder, { count, countRevision: revision });
+    for (const entry of entries) {
+      if (!folder.find(entry)) folder.entries.splice(folder.place(entry.id), 0, made(entry));
+    }
+    Object.assign(folder, { loaded: true, cursor });
+    for (const event of this.#missed) if (event.revision > revision) this.#apply(event);
+    if (this.#loading.size === 0) this.#missed = [];
+  }
+
+  /** Bring an event in: {type: "put" | "delete", key, revision, created}. */
+  take(event) {
+    if (this.#loading.size > 0) this.#missed.push(event);
+    this.#apply(event);
+    this.#changed();
+  }
+
+  #apply(event) {
+    if (!event.key.startsWith(this.prefix)) return;
+    const path = this.#path(event);
+    for (const folder of path.folders) this.#count(folder, event);
+    if (event.type === "put") this.#add(path);
+    else this.#remove(path);
+  }
+
+  // The listed folders on the way to a key, and the entry at which the way ends.
+  #path({ key }) {
+    const folders = [this.root];
+    for (;;) {
+      const folder = folders.at(-1);
+      const entry = entryOf(folder.id, key);
+      const found = folder.find(entry);
+      if (entry.kind === "key" || !found?.loaded) return { folders, entry, found };
+      folders.push(found);
+    }
+  }
+
+  #count(folder, event) {
+    if (folder.count === null || event.revision < folder.countRevision) return;
+    if (event.type === "delete") folder.count = Math.max(0, folder.count - 1);
+    else if (event.created) folder.count += 1;
+  }
+
+  #add({ folders, entry, found }) {
+    const folder = folders.at(-1);
+    if (!found && folder.covers(entry.id)) folder.entries.splice(folder.place(entry.id), 0, made(entry));
+  }
+
+  #remove({ folders, entry, found }) {
+    if (!found) return;
+    if (entry.kind === "folder") {
+      this.#doubt(found);
+      return;
+    }
+    let [folder, gone] = [folders.pop(), found];
+    folder.entries.splice(folder.place(gone.id), 1);
+    while (folders.length > 0 && folder.entries.length === 0 && folder.cursor === null) {
+      [folder, gone] = [folders.pop(), folder];
+      folder.entries.splice(folder.place(gone.id), 1);
+    }
+  }
+
+  // A folder that is closed may have lost its last key: ask.
+  #doubt(folder) {
+    this.#doubtful.add(folder);
+    if (this.#doubtful.size === 1) setTimeout(() => this.#ask(), 300);
+  }
+
+  async #ask() {
+    const folders = [...this.#doubtful];
+    this.#doubtful.clear();
+    for (const folder of folders) {
+      try {
+        const { kvs } = await this.#store.range({ key: folder.from, end: folder.end, limit: 1, keysOnly: true });
+        if (kvs.length === 0) this.#drop(folder);
+      } catch {
+        return; // the next listing tells
+      }
+    }
+  }
+
+  #drop(folder) {
+    const parent = this.folder(folder.id.slice(0, folder.id.slice(0, -1).lastIndexOf("/") + 1));
+    if (!parent?.find(folder)) return;
+    parent.entries.splice(parent.place(folder.id), 1);
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+const made = (entry) => (entry.kind === "folder" ? folderOf(entry.id) : entry);
+
+function rowOf(entry, parent) {
+  return {
+    kind: entry.kind,
+    row: `${entry.kind === "folder" ? "d" : "k"}:${entry.id}`,
+    id: entry.id,
+    name: entry.id.slice(parent.id.length, entry.kind === "folder" ? -1 : undefined),
+    entry,
+    parent,
+    open: entry.open ?? false,
+    count: entry.count ?? null,
+  };
+}
