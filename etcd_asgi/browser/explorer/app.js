@@ -1,21 +1,26 @@
 // The explorer: a tree of keys at one side, one of them at the other. This file joins the parts.
 
-import { shown, typed } from "./bytes.js";
+import { shown } from "./bytes.js";
 import { confirm, help } from "./dialog.js";
 import { button, el, fill } from "./dom.js";
+import { gate } from "./gate.js";
 import { abilities, readGrant } from "./grant.js";
 import { LeaseClock } from "./leaseclock.js";
 import { LeasePanel } from "./leases.js";
 import { Live } from "./live.js";
 import { NewKey } from "./newkey.js";
 import { KeyPanel } from "./panel.js";
+import { keyHash, leasesHash, newHash, parseHash } from "./route.js";
+import { SearchField } from "./searchfield.js";
+import { shortcuts } from "./shortcuts.js";
 import { Status } from "./status.js";
 import { Store } from "./store.js";
+import { Summary } from "./summary.js";
+import { themeButton } from "./themebutton.js";
 import { Tree } from "./tree.js";
 import { TreeView } from "./treeview.js";
-import { kindOf, trouble } from "./trouble.js";
+import { kindOf } from "./trouble.js";
 
-const TYPING = 150; // milliseconds after which what was typed is searched for
 const $ = (id) => document.getElementById(id);
 
 class App {
@@ -24,6 +29,8 @@ class App {
   #tree;
   #view = new TreeView($("tree"));
   #status = new Status({ pill: $("pill"), banner: $("banner"), toast: $("toast") });
+  #summary = new Summary(() => this.create());
+  #field = new SearchField($("search"));
   #panel = null;
   #asked = 0; // counts what was asked to be shown, so that a late answer shows nothing
 
@@ -53,36 +60,14 @@ class App {
 
   // ---- the tree -----------------------------------------------------------------------------
 
-  /** Show the keys that begin with what was typed. */
-  search(text) {
-    let prefix;
-    try {
-      prefix = typed(text);
-    } catch (error) {
-      $("search").setAttribute("aria-invalid", "true");
-      $("search").title = error.message;
-      return;
-    }
-    $("search").removeAttribute("aria-invalid");
-    $("search").title = "";
+  /** Show the keys that begin with a prefix. */
+  search(prefix) {
     if (this.#tree?.prefix === prefix) return;
     this.#tree = new Tree(this.store, prefix);
-    this.#tree.addEventListener("change", () => this.#summary());
+    this.#tree.addEventListener("change", () => this.#summary.draw(this.#tree, this.may.put));
     this.#tree.addEventListener("failed", ({ detail }) => this.#refused(detail));
     this.#view.show(this.#tree);
     this.#live.follow(this.#tree);
-  }
-
-  #summary() {
-    const { root, prefix } = this.#tree;
-    const count = root.count === null ? "" : `${root.count.toLocaleString("en")} ${root.count === 1 ? "key" : "keys"}`;
-    $("count").textContent = count;
-    $("base").textContent = root.id ? shown(root.id) : "";
-    const empty = root.loaded && root.entries.length === 0 && root.cursor === null;
-    $("no-keys").hidden = !empty;
-    if (!empty) return;
-    fill($("no-keys"), el("p", {}, prefix ? "No key begins with this." : "There are no keys yet."),
-      this.may.put ? button("New key", { icon: "plus", kind: "primary", onclick: () => this.create() }) : null);
   }
 
   #event({ type, key, revision, kv }) {
@@ -117,17 +102,17 @@ class App {
 
   /** Show a key. */
   go(key) {
-    const hash = `#key=${encodeURIComponent(shown(key))}`;
+    const hash = keyHash(key);
     if (location.hash === hash) this.#route();
     else location.hash = hash;
   }
 
   showLease(id) {
-    location.hash = `#leases=${id}`;
+    location.hash = leasesHash(id);
   }
 
   create() {
-    location.hash = `#new=${encodeURIComponent(shown(this.#folder()))}`;
+    location.hash = newHash(this.#folder());
   }
 
   #folder() {
@@ -144,12 +129,12 @@ class App {
       history.replaceState(null, "", this.#panel.hash);
       return;
     }
-    const { name, value } = parseHash(location.hash);
     const asked = ++this.#asked;
     try {
-      if (name === "key") await this.#showKey(typed(value), asked);
-      else if (name === "leases") this.#show(new LeasePanel(this, value ? BigInt(value) : null));
-      else if (name === "new" && this.may.put) this.#showNew(typed(value));
+      const { name, value } = parseHash(location.hash);
+      if (name === "key") await this.#showKey(value, asked);
+      else if (name === "leases") this.#show(new LeasePanel(this, value));
+      else if (name === "new" && this.may.put) this.#showNew(value);
       else this.#show(null);
     } catch (error) {
       if (asked === this.#asked) this.failed(error);
@@ -166,9 +151,11 @@ class App {
     }
     this.#status.dismiss();
     const panel = new KeyPanel(this, kv);
-    panel.addEventListener("folder", ({ detail }) => this.find(shown(detail)));
+    panel.addEventListener("folder", ({ detail }) => this.find(detail));
     this.#show(panel);
     this.#view.select(key);
+    await this.#tree.reveal(key);
+    this.#view.reveal();
   }
 
   #showNew(folder) {
@@ -202,9 +189,9 @@ class App {
   }
 
   /** Search for a prefix and say so in the field. */
-  find(text) {
-    $("search").value = text;
-    this.search(text);
+  find(prefix) {
+    this.#field.set(prefix);
+    this.search(prefix);
     document.body.dataset.shows = "tree";
     $("tree").focus({ preventScroll: true });
   }
@@ -247,24 +234,33 @@ class App {
     });
   }
 
+  #escape() {
+    this.#status.dismiss();
+    if (this.#panel?.editing) this.#panel.cancel();
+    else if (document.activeElement !== $("tree")) $("tree").focus({ preventScroll: true });
+  }
+
   // ---- keys and clicks ---------------------------------------------------------------------------------
 
   #listen() {
     addEventListener("hashchange", () => this.#route());
-    addEventListener("keydown", (event) => this.#key(event));
+    shortcuts({
+      escape: () => this.#escape(),
+      save: () => this.#panel?.save?.(),
+      create: () => this.may.put && this.create(),
+      edit: () => this.#panel?.edit?.(),
+      remove: () => this.#panel?.remove?.(),
+      tab: (name) => this.#panel?.showTab?.(name),
+    });
     addEventListener("beforeunload", (event) => {
       if (this.#panel?.dirty) event.preventDefault();
     });
-    let timer = 0;
-    $("search").addEventListener("input", () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => this.search($("search").value), TYPING);
-    });
-    $("search").addEventListener("keydown", (event) => this.#searchKey(event));
+    this.#field.addEventListener("search", ({ detail }) => this.search(detail));
+    this.#field.addEventListener("done", () => $("tree").focus());
     $("refresh").addEventListener("click", () => this.#live.follow(this.#fresh()));
     $("new").addEventListener("click", () => this.create());
     $("show-leases").addEventListener("click", () => {
-      location.hash = "#leases";
+      location.hash = leasesHash();
     });
   }
 
@@ -274,97 +270,6 @@ class App {
     this.#again();
     return this.#tree;
   }
-
-  #searchKey(event) {
-    if (event.key === "Escape") {
-      event.stopPropagation();
-      if ($("search").value) this.find("");
-      else $("tree").focus();
-    } else if (event.key === "Enter" || event.key === "ArrowDown") {
-      event.preventDefault();
-      this.search($("search").value);
-      $("tree").focus();
-    }
-  }
-
-  #key(event) {
-    if (document.querySelector("dialog[open]")) return;
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#panel?.save?.();
-    else if (event.key === "Escape") this.#escape(event);
-    else if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest("input, textarea")) this.#letter(event);
-  }
-
-  #escape(event) {
-    event.preventDefault();
-    this.#status.dismiss();
-    if (this.#panel?.editing) this.#panel.cancel();
-    else if (document.activeElement !== $("tree")) $("tree").focus({ preventScroll: true });
-  }
-
-  #letter(event) {
-    const panel = this.#panel instanceof KeyPanel ? this.#panel : null;
-    const actions = {
-      "/": () => $("search").select(),
-      n: () => this.may.put && this.create(),
-      "?": help,
-      e: () => panel?.edit(),
-      Delete: () => panel?.remove(),
-      h: () => panel?.showTab("history"),
-      v: () => panel?.showTab("value"),
-    };
-    if (!Object.hasOwn(actions, event.key)) return;
-    event.preventDefault();
-    actions[event.key]();
-  }
-}
-
-function parseHash(hash) {
-  const [name, ...value] = hash.slice(1).split("=");
-  return { name, value: decodeURIComponent(value.join("=")) };
-}
-
-// ---- before the work can begin ----------------------------------------------------------------------------
-
-// A page that says why nothing is shown; `again` is tried when the user asks, and when they come back.
-function gate(error, again) {
-  const { title, detail, kind } = trouble(error);
-  const attempt = async () => {
-    retry.disabled = true;
-    try {
-      await again();
-      removeEventListener("focus", attempt);
-    } catch (latest) {
-      retry.disabled = false;
-      if (trouble(latest).detail !== detail) gate(latest, again);
-    }
-  };
-  const retry = button("Try again", { kind: "primary", onclick: attempt });
-  const advice = kind === "login"
-    ? "This page uses the login of the application around it. Log in there; this page goes on when you come back."
-    : "";
-  fill($("gate"), el("div", { class: "gate-card" },
-    el("h1", {}, title), el("p", { class: "said" }, detail), advice && el("p", {}, advice),
-    el("div", { class: "actions" }, retry,
-      kind === "login" ? el("a", { class: "button", href: "/" }, "To the application") : null)));
-  $("gate").hidden = false;
-  addEventListener("focus", attempt);
-}
-
-function themeButton() {
-  const node = $("theme");
-  const draw = () => {
-    const { choice } = window.explorerTheme;
-    const shape = { auto: "auto", light: "sun", dark: "moon" }[choice];
-    fill(node, button(`Theme: ${choice}`, {
-      icon: shape, bare: true, kind: "quiet",
-      onclick: () => {
-        window.explorerTheme.next();
-        draw();
-        node.firstChild.focus();
-      },
-    }));
-  };
-  draw();
 }
 
 async function begin() {
@@ -374,7 +279,7 @@ async function begin() {
 }
 
 async function main() {
-  themeButton();
+  themeButton($("theme"));
   fill($("help"), button("Keyboard", { icon: "help", bare: true, kind: "quiet", onclick: help }));
   try {
     await begin();

@@ -108,6 +108,16 @@ export class Tree extends EventTarget {
     return folder;
   }
 
+  /** Open the folders above a key, as far as they are listed. */
+  async reveal(key) {
+    if (!this.root.loaded) await this.more(this.root);
+    for (let folder = this.root; folder; ) {
+      const entry = entryOf(folder.id, key);
+      folder = entry.kind === "folder" ? folder.find(entry) : null;
+      if (folder) await this.open(folder);
+    }
+  }
+
   async open(folder) {
     folder.open = true;
     this.#changed();

@@ -40,6 +40,12 @@ export class TreeView extends EventTarget {
     return this.#rows;
   }
 
+  /** Scroll to the active row. */
+  reveal() {
+    this.#paint();
+    if (this.#activeAt >= 0) this.#reveal();
+  }
+
   select(key) {
     this.#selected = key;
     if (key !== null) this.#active = `k:${key}`;
@@ -83,9 +89,11 @@ export class TreeView extends EventTarget {
     this.#readOn(first, last);
   }
 
-  // Where the active row is now; when it has gone, its neighbour is active.
+  // Where the active row is now. When it has gone, its neighbour is active; where "more" was, the first row of it.
   #place() {
-    const at = this.#rows.findIndex((row) => row.row === this.#active);
+    const more = this.#active?.startsWith("m:") && this.#activeAt < this.#rows.length;
+    const at = more ? this.#activeAt : this.#rows.findIndex((row) => row.row === this.#active);
+    if (more && at >= 0) this.#active = this.#rows[at].row;
     if (at < 0 && this.#activeAt >= 0 && this.#rows.length > 0 && this.#active !== `k:${this.#selected}`) {
       this.#activeAt = Math.min(this.#activeAt, this.#rows.length - 1);
       this.#active = this.#rows[this.#activeAt].row;
