@@ -26,6 +26,7 @@ export class KeyPanel extends EventTarget {
   #editor = null;
   #seen = 0n; // the revision that an edit began from
   #busy = false;
+  #choosing = false; // between two values, in a conflict
   #path = el("h1", { class: "path" });
   #facts = el("dl", { class: "facts" });
   #tabs = el("div", { class: "bar" });
@@ -62,7 +63,7 @@ export class KeyPanel extends EventTarget {
     if (revision <= known) return;
     this.#kv = kv;
     if (kv) this.#last = kv;
-    if (this.#editor) {
+    if (this.#editor || this.#choosing) {
       this.#drawFacts();
       this.#drawNotice();
       return;
@@ -163,6 +164,7 @@ export class KeyPanel extends EventTarget {
   #conflict(theirs, mine, seen) {
     this.#kv = theirs;
     if (theirs) this.#last = theirs;
+    this.#choosing = true; // what is compared stays as it is; a newer change makes a conflict again
     this.#drawFacts();
     const now = theirs?.modified ?? 0n;
     const view = conflictView({ theirs, mine, seen }, {
@@ -199,6 +201,7 @@ export class KeyPanel extends EventTarget {
   }
 
   #draw() {
+    this.#choosing = false;
     this.#drawFacts();
     this.#drawTabs();
     this.#drawBody();
@@ -280,7 +283,7 @@ export class KeyPanel extends EventTarget {
   // While somebody edits, the value below their hands must not change: it is said instead.
   #drawNotice() {
     const now = this.#kv?.modified ?? 0n;
-    if (!this.#editor || now === this.#seen) {
+    if (!this.#editor || this.#busy || this.#choosing || now === this.#seen) {
       fill(this.#notice);
       return;
     }

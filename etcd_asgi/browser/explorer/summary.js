@@ -1,6 +1,5 @@
-// What is said of all the keys that are shown: how many there are, in which folder, or that there are none.
+// What is said of all the keys that are shown: how many there are, or that there are none.
 
-import { shown } from "./bytes.js";
 import { button, el, fill } from "./dom.js";
 
 const $ = (id) => document.getElementById(id);
@@ -16,7 +15,6 @@ export class Summary {
   draw({ root, prefix }, mayPut) {
     const keys = root.count === 1 ? "key" : "keys";
     $("count").textContent = root.count === null ? "" : `${root.count.toLocaleString("en")} ${keys}`;
-    $("base").textContent = root.id ? shown(root.id) : "";
     const empty = root.loaded && root.entries.length === 0 && root.cursor === null;
     if (empty && $("no-keys").hidden) {
       fill($("no-keys"), el("p", {}, prefix ? "No key begins with this." : "There are no keys yet."),

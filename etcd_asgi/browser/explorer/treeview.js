@@ -224,6 +224,7 @@ function element(row, { at, height, active, selected, flash }) {
     class: `row ${row.kind} ${states}`.trim(),
     id: `row-${at}`,
     role: "treeitem",
+    "aria-label": row.kind === "more" ? null : `${shown(row.name)}${row.kind === "folder" ? "/" : ""}` || "(empty name)",
     "aria-level": row.level,
     "aria-posinset": row.place,
     "aria-setsize": row.parent.cursor === null ? row.total : -1,
