@@ -66,6 +66,7 @@ class Explorer:
     def search(self, prefix: str) -> None:
         """Show only the keys that begin so."""
         self.page.get_by_role("searchbox").fill(prefix)
+        self.page.keyboard.press("Enter")
         expect(self.state).to_have_text("Live")
 
     def show(self, key: str) -> None:

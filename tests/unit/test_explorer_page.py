@@ -1,4 +1,4 @@
-"""The explorer's files fit the policy that they are served with: nothing inline, nothing from elsewhere."""
+"""The explorer fits the policy that it is served with: nothing inline, nothing from elsewhere."""
 
 import re
 from pathlib import Path

@@ -16,6 +16,7 @@ export class SearchField extends EventTarget {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#search(), TYPING);
     });
+    input.addEventListener("blur", () => this.#search());
     input.addEventListener("keydown", (event) => this.#key(event));
   }
 
