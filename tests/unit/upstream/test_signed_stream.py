@@ -96,23 +96,21 @@ async def test_a_watch_begins_whatever_was_known(all_users: Users, spoil: Spoil)
     stream.cancel()
 
 
-async def test_a_watch_in_one_request_begins_whatever_was_known(
-    all_users: Users, spoil: Spoil
-) -> None:
-    spoil(all_users)
-    stream = all_users.signed().server_stream(WATCH, watch_of(b"ada/k"), [], None)
+async def test_a_watch_in_one_request_begins_whatever_was_known(users: Users, spoil: Spoil) -> None:
+    spoil(users)
+    stream = users.signed().server_stream(WATCH, watch_of(b"ada/k"), [], None)
     with anyio.fail_after(60):
         await created(stream)
-        await put(all_users, b"ada/k")
+        await put(users, b"ada/k")
         await event(stream, b"ada/k")
     stream.cancel()
 
 
 async def test_what_was_sent_before_the_first_answer_is_sent_again_in_order(
-    all_users: Users, spoil: Spoil
+    users: Users, spoil: Spoil
 ) -> None:
-    spoil(all_users)
-    stream = all_users.signed().bidi(WATCH, [], None)
+    spoil(users)
+    stream = users.signed().bidi(WATCH, [], None)
     with anyio.fail_after(60):
         for watch_id in range(10, 30):
             assert await stream.send(watch_of(b"ada/k", watch_id))
