@@ -107,7 +107,7 @@ class Users:
         self, etcd: EtcdServer, limits: Limits | None = None, tls: TLS | None = None
     ) -> None:
         self.etcd = etcd
-        quick = Limits(max_reconnect_delay=0.2, tls_check_time=0.02)
+        quick = Limits(max_reconnect_delay=0.2, tls_check_time=0.02, close_timeout=0.01)
         self.grpc = GrpcUpstream(parse_targets(etcd.endpoint), quick, tls)
         self.upstream = Recording(self.grpc)
         self.tokens = Tokens(self.upstream, limits or Limits())
