@@ -41,11 +41,19 @@ class Channels:
         targets: what to connect to.
         limits: of connections.
         secure: certificates of secure targets.
+        streams: they are for streaming calls.
     """
 
-    def __init__(self, targets: Sequence[Target], limits: Limits, secure: Secure | None) -> None:
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        limits: Limits,
+        secure: Secure | None,
+        *,
+        streams: bool = False,
+    ) -> None:
         self._close_timeout = limits.close_timeout
-        self._channels = [_open(target, limits, secure) for target in targets]
+        self._channels = [_open(target, limits, secure, streams=streams) for target in targets]
         self.current = 0
         """Index of the channel in use."""
 
@@ -132,13 +140,28 @@ as_pairs: Callable[[Metadata], Pairs] = partial(tuple.__new__, Pairs)
 """Past the initializer of ``Metadata``, which would fill the dict."""
 
 
-def _open(target: Target, limits: Limits, secure: Secure | None) -> grpc.aio.Channel:
+def _open(
+    target: Target, limits: Limits, secure: Secure | None, *, streams: bool
+) -> grpc.aio.Channel:
     options = _options(limits)
+    if streams:
+        options += _STREAM_OPTIONS
     if secure is None:
         return grpc.aio.insecure_channel(target.name, options=options)
     if secure.server_name is not None:
         options.append(("grpc.ssl_target_name_override", secure.server_name))
     return grpc.aio.secure_channel(target.name, secure.credentials(), options=options)
+
+
+_READ_AHEAD_BYTES = 256 * 1024
+"""What etcd may send on a stream before it is received. Enough for 5 MB/s over 50 ms."""
+
+_STREAM_OPTIONS: list[tuple[str, int | str]] = [
+    # Left to itself the library widens the window of a stream that is fast to many MiB, which it
+    # then holds in memory for each reader that stalls.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", _READ_AHEAD_BYTES),
+]
 
 
 def _options(limits: Limits) -> list[tuple[str, int | str]]:

@@ -54,8 +54,8 @@ class Connections:
             await channels.aclose()
 
     def _open(self) -> tuple[Channels, Channels]:
-        unary, streams = (Channels(self._targets, self._limits, self._secure) for _ in range(2))
-        return unary, streams
+        settings = (self._targets, self._limits, self._secure)
+        return Channels(*settings), Channels(*settings, streams=True)
 
     def _look_later(self) -> None:
         # Not kept alive by its timer: nobody has to close a gateway.

@@ -18,7 +18,7 @@ from tests.streams.post import TIMEOUT
 from tests.streams.probed import MIB, Probed
 
 APP = "tests.streams.apps.probed:app"
-DATABASE_BYTES = 96 * MIB
+DATABASE_BYTES = 64 * MIB
 """More than fits in the buffers between etcd and a client."""
 
 ServeProbed = Callable[..., Probed]

@@ -115,7 +115,10 @@ def compact(probed: Probed, key: str) -> int:
     return revision
 
 
-def test_a_watch_that_auth_refuses_says_so_and_ends(own: Probed) -> None:
+def test_a_watch_that_auth_refuses_says_so_and_ends(
+    serve: ServeProbed, start_etcd: StartEtcd
+) -> None:
+    own = serve("uvicorn", start_etcd())
     headers = {"Authorization": guard(own.etcd, readable="mine")}
     watch = own.whole("watch", create("theirs"), headers=headers)
     refused = watch.result()

@@ -9,9 +9,9 @@ import pytest
 from tests.streams.history import History, Reader
 from tests.streams.probed import MIB, Probed, create
 
-PUTS, VALUE_BYTES = 500, 64 * 1024
-HELD_BYTES = 20 * MIB
-"""What the gateway may hold for a stalled reader, of 42 MB of JSON that it would get."""
+PUTS, VALUE_BYTES = 400, 64 * 1024
+HELD_BYTES = 16 * MIB
+"""What the gateway may hold for a stalled reader, of 35 MB of JSON that it would get."""
 
 Results = Callable[[], Any]
 
@@ -44,3 +44,16 @@ def test_memory_is_flat_while_a_reader_stalls_and_nothing_is_lost(
     while not reader.is_done:
         reader.read(results())
     assert history.puts == PUTS
+
+
+def test_readers_that_stall_hold_up_no_other(probed: Probed, key: str) -> None:
+    """Their calls share one connection to etcd."""
+    stalled = [over_post(probed, create(key, fragment=True)) for _ in range(3)]
+    steady = over_post(probed, create(key, fragment=True))
+    for results in (*stalled, steady):
+        assert results()["created"] is True
+    history = History(etcd=probed.etcd, key=key, value_bytes=VALUE_BYTES)
+    history.put(PUTS // 4)
+    reader = Reader(history)
+    while not reader.is_done:
+        reader.read(steady())

@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from etcd_asgi.testing import EtcdServer, find_etcd
-from tests.conftest import StartEtcd
 from tests.etcds.releases import OFFICIAL
 from tests.hosts.observe import ask
 from tests.hosts.serving import SERVERS
@@ -28,6 +27,12 @@ SNAPSHOT = "/etcd/v3/maintenance/snapshot"
 DAMAGING = "tests.streams.apps.damaging:app"
 
 Pieces = Callable[[httpx.Response], Iterator[bytes]]
+
+
+@pytest.fixture
+def small(etcd_servers: Callable[[str], EtcdServer]) -> EtcdServer:
+    """An etcd with few data."""
+    return etcd_servers(OFFICIAL)
 
 
 def json_pieces(answer: httpx.Response) -> Iterator[bytes]:
@@ -66,10 +71,10 @@ def test_a_snapshot_passes_whole_and_in_constant_memory(
 
 
 def test_a_snapshot_as_a_file_is_restored_by_etcds_own_tool(
-    serve: ServeProbed, start_etcd: StartEtcd, tmp_path: Path
+    serve: ServeProbed, small: EtcdServer, tmp_path: Path
 ) -> None:
     keys = {text(f"restored/{number}"): text(f"value {number}") for number in range(100)}
-    probed = serve("uvicorn", start_etcd())
+    probed = serve("uvicorn", small)
     for key, value in keys.items():
         probed.call("kv/put", {"key": key, "value": value})
     file, data = tmp_path / "snapshot.db", tmp_path / "data"
@@ -91,21 +96,19 @@ def restore(file: Path, data: Path) -> None:
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_a_damaged_file_is_broken_off(
-    serve: ServeProbed, start_etcd: StartEtcd, server: str
-) -> None:
+def test_a_damaged_file_is_broken_off(serve: ServeProbed, small: EtcdServer, server: str) -> None:
     """Nobody may take it for a backup: the answer must not seem whole."""
-    with damaged_file(serve(server, start_etcd(), app=DAMAGING), "/etcd") as snapshot:
+    with damaged_file(serve(server, small, app=DAMAGING), "/etcd") as snapshot:
         assert snapshot.head() == 200
         with pytest.raises((EOFError, ConnectionError)):
             snapshot.body()
 
 
 def test_a_damaged_file_that_seems_whole_behind_middleware_is_refused_by_etcds_own_tool(
-    serve: ServeProbed, start_etcd: StartEtcd, tmp_path: Path
+    serve: ServeProbed, small: EtcdServer, tmp_path: Path
 ) -> None:
     """Starlette starlette/middleware/base.py ends an answer before it raises what broke it."""
-    file, damaging = tmp_path / "snapshot.db", serve("uvicorn", start_etcd(), app=DAMAGING)
+    file, damaging = tmp_path / "snapshot.db", serve("uvicorn", small, app=DAMAGING)
     with damaged_file(damaging, "/middleware/etcd") as snapshot:
         file.write_bytes(snapshot.body())
     with pytest.raises(subprocess.CalledProcessError) as refused:
