@@ -25,8 +25,9 @@ FLOORS := .venv-floors/bin
 CLIENTS := .venv-clients/bin
 NPM := $(shell command -v npm)
 WHEEL := .venv-wheel/bin
+WHEEL_DEMO := .venv-wheel-demo/bin
 PIP := -m pip install --quiet
-PACKAGE_FILES := $(shell find etcd_asgi -type f -not -path '*/__pycache__/*' 2>/dev/null)
+PACKAGE_FILES := $(shell find etcd_asgi examples/fastapi_app -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .PHONY: help
 help: ## list the commands
@@ -112,10 +113,11 @@ cp -R $(wildcard tests tools examples benchmarks docs pyproject.toml README.md C
 endef
 
 .PHONY: wheel-test
-wheel-test: .venv-wheel/.ready ## the wheel alone, with nothing but its own requirements, serves a request
+wheel-test: .venv-wheel/.ready .venv-wheel-demo/.ready ## the wheel alone, with nothing but its own requirements, serves a request
 	$(stage)
 	cd $(OUTSIDE) && ETCD_ASGI_ETCD="$$(../../$(BIN)/python -c '$(FIND_ETCD)')" \
 		../../$(WHEEL)/python -W error tests/wheel/smoke.py
+	cd $(OUTSIDE) && ../../$(WHEEL_DEMO)/python tests/wheel/demo.py
 
 .PHONY: floors
 floors: .venv-floors/.ready ## the wheel's unit tests on the oldest requirements that pyproject.toml allows
@@ -134,6 +136,13 @@ build/wheel/.built: .venv/.ready pyproject.toml LICENSE $(wildcard README.md) $(
 	$(PYTHON) -m venv .venv-wheel
 	$(WHEEL)/python $(PIP) "$(PIP_FLOOR)"
 	$(WHEEL)/python $(PIP) -c requirements/dev.txt build/wheel/*.whl
+	touch $@
+
+.venv-wheel-demo/.ready: build/wheel/.built requirements/dev.txt
+	rm -rf .venv-wheel-demo
+	$(PYTHON) -m venv .venv-wheel-demo
+	$(WHEEL_DEMO)/python $(PIP) "$(PIP_FLOOR)"
+	$(WHEEL_DEMO)/python $(PIP) -c requirements/dev.txt "$$(ls build/wheel/*.whl)[demo]"
 	touch $@
 
 .venv-floors/.deps: requirements/floors.txt | python

@@ -9,6 +9,7 @@ import base64
 import importlib
 import json
 import pkgutil
+import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,7 @@ import etcd_asgi
 from etcd_asgi import Gateway
 from etcd_asgi.testing import EtcdServer
 
+_OPTIONAL = ("etcd_asgi.contrib.", "etcd_asgi.demo.")
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -33,6 +35,14 @@ def check_place() -> None:
         assert (files("etcd_asgi") / "browser" / name).is_file(), f"{name} is not in the wheel"
 
 
+def check_command() -> None:
+    """The command is there, and says what its demo needs."""
+    command = [str(Path(sys.prefix, "bin", "etcd-asgi")), "demo"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done
+    assert 'pip install "etcd-asgi[demo]"' in done.stderr, done
+
+
 def check_imports() -> list[str]:
     """Every module imports, except helpers for hosts that are not installed; return all names."""
     names = [module.name for module in pkgutil.walk_packages(etcd_asgi.__path__, "etcd_asgi.")]
@@ -40,7 +50,7 @@ def check_imports() -> list[str]:
         try:
             importlib.import_module(name)
         except ModuleNotFoundError as error:
-            if not name.startswith("etcd_asgi.contrib.") or str(error.name).startswith("etcd_asgi"):
+            if not name.startswith(_OPTIONAL) or str(error.name).startswith("etcd_asgi"):
                 raise
     return names
 
@@ -97,6 +107,7 @@ def main() -> None:
     """Check everything, and say what was checked."""
     check_place()
     names = check_imports()
+    check_command()
     with EtcdServer() as etcd:
         asyncio.run(check_calls(etcd))
         print(f"wheel: {len(names)} modules import, calls work against etcd {etcd.version}")

@@ -1,0 +1,137 @@
+"""``etcd-asgi serve``: the gateway alone, under uvicorn."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from etcd_asgi.access import FULL, READ_ONLY, Grant
+from etcd_asgi.cli.guard import guarded, is_loopback
+from etcd_asgi.credentials import Password
+from etcd_asgi.gateway import Gateway
+from etcd_asgi.routes import DEFAULT_VERSIONS
+from etcd_asgi.upstream import TLS
+
+PASSWORD_VARIABLE = "ETCD_ASGI_PASSWORD"  # noqa: S105 - the name of a variable
+GRACE = 5
+"""Seconds that open streams have to end, once a signal has come."""
+
+_LAST_PORT = 65535
+_NEEDS_ALLOWING = (
+    "--user gives the rights of that etcd user to everyone who reaches this port: say"
+    " --allow-anyone if you mean it, or mount the gateway in an application whose access= decides"
+)
+_BEYOND_LOOPBACK = (
+    "--user together with --host {host} would give the rights of that etcd user to a whole network:"
+    " listen on 127.0.0.1 behind a proxy that asks for a login, or mount the gateway in an"
+    " application whose access= decides"
+)
+
+
+def serve(arguments: Sequence[str]) -> None:
+    """Serve a gateway until a signal ends it."""
+    import uvicorn
+
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    try:
+        gateway = _gateway(chosen)
+        listener = _listen(chosen.host, chosen.port)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    print(f"{', '.join(chosen.upstream)} is served on {url}; Ctrl-C ends it", flush=True)
+    config = uvicorn.Config(
+        gateway, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="etcd-asgi serve", description=__doc__)
+    add = parser.add_argument
+    add("--upstream", action="append", required=True, metavar="URL", help="etcd; may be repeated")
+    add("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
+    add("--port", type=_port, default=8000, help="0 is any free one (default: %(default)s)")
+    add("--versions", type=_versions, default=DEFAULT_VERSIONS, metavar="V", help="v3=3.7,...")
+    add("--user", help=f"call etcd as this user; password in ${PASSWORD_VARIABLE} or a file")
+    add("--password-file", type=Path, metavar="FILE", help="whose first line is the password")
+    add("--allow-anyone", action="store_true", help="let everyone act as --user")
+    add("--read-only", action="store_true", help="allow what only reads")
+    add("--namespace", default="", metavar="PREFIX", help="serve the keys below it, as if all")
+    add("--allowed-host", action="append", default=[], metavar="NAME", help="of the Host header")
+    add("--tls-ca", metavar="FILE", help="certificates that etcd's must come from")
+    add("--tls-cert", metavar="FILE", help="a certificate for etcd, with --tls-key")
+    add("--tls-key", metavar="FILE", help="its key")
+    return parser
+
+
+def _gateway(chosen: argparse.Namespace) -> Gateway:
+    """The gateway that the options describe.
+
+    Raises:
+        ValueError: they do not go together; the message says what would.
+        OSError: a file cannot be read.
+    """
+    credentials = _credentials(chosen)
+    if credentials is not None and not is_loopback(chosen.host):
+        raise ValueError(_BEYOND_LOOPBACK.format(host=chosen.host))
+    if credentials is not None and not chosen.allow_anyone:
+        raise ValueError(_NEEDS_ALLOWING)
+    grant = Grant(
+        rpcs=READ_ONLY if chosen.read_only else FULL,
+        namespace=os.fsencode(chosen.namespace),
+        forward_token=credentials is None,
+    )
+    return Gateway(
+        chosen.upstream,
+        versions=chosen.versions,
+        credentials=credentials,
+        access=guarded(grant, chosen.host, chosen.allowed_host),
+        tls=_tls(chosen),
+    )
+
+
+def _credentials(chosen: argparse.Namespace) -> Password | None:
+    if chosen.user is None:
+        if chosen.password_file is not None:
+            raise ValueError("--password-file is of use with --user alone")
+        return None
+    if chosen.password_file is not None:
+        password = chosen.password_file.read_text(encoding="utf-8").partition("\n")[0]
+    else:
+        password = os.environ.get(PASSWORD_VARIABLE, "")
+    if not password:
+        raise ValueError(f"--user needs a password: --password-file FILE, or ${PASSWORD_VARIABLE}")
+    return Password(chosen.user, password)
+
+
+def _tls(chosen: argparse.Namespace) -> TLS | None:
+    if not (chosen.tls_ca or chosen.tls_cert or chosen.tls_key):
+        return None
+    return TLS(ca=chosen.tls_ca, cert=chosen.tls_cert, key=chosen.tls_key)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {_LAST_PORT}, not {text}")
+    return int(text)
+
+
+def _versions(text: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(prefix and release for prefix, _, release in pairs):
+        raise argparse.ArgumentTypeError(f"write it like v3=3.7,v3beta=3.5, not {text}")
+    return {prefix: release for prefix, _, release in pairs}
