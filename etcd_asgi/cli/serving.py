@@ -6,6 +6,7 @@ import argparse
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from etcd_asgi.access import FULL, READ_ONLY, Grant
@@ -48,7 +49,8 @@ def serve(arguments: Sequence[str]) -> None:
     config = uvicorn.Config(
         gateway, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is closed
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--allow-anyone", action="store_true", help="let everyone act as --user")
     add("--read-only", action="store_true", help="allow what only reads")
     add("--namespace", default="", metavar="PREFIX", help="serve the keys below it, as if all")
+    add("--explorer", action="store_true", help="serve a page to look at the keys, /explorer/")
     add("--allowed-host", action="append", default=[], metavar="NAME", help="of the Host header")
     add("--tls-ca", metavar="FILE", help="certificates that etcd's must come from")
     add("--tls-cert", metavar="FILE", help="a certificate for etcd, with --tls-key")
@@ -92,6 +95,7 @@ def _gateway(chosen: argparse.Namespace) -> Gateway:
         versions=chosen.versions,
         credentials=credentials,
         access=guarded(grant, chosen.host, chosen.allowed_host),
+        explorer=chosen.explorer,
         tls=_tls(chosen),
     )
 

@@ -25,6 +25,8 @@ WELCOME = """
 
 {users}
 
+  {url}/etcd/explorer/  shows the same keys as a tree, with their history
+
 The red team and the blue team each see keys of their own; red-reader may only read. Services come
 and go by themselves. Leave the page open, and change a key in another terminal:
 

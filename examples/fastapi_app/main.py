@@ -31,7 +31,7 @@ def application(etcd: str, users: Users) -> FastAPI:
             user=user.name,
         )
 
-    gateway = Gateway(etcd, access=access)
+    gateway = Gateway(etcd, access=access, explorer=True)
     app = FastAPI(lifespan=gateway.lifespan, openapi_url=None)
     app.mount("/etcd", gateway)
     app.mount("/page", StaticFiles(directory=PAGES))

@@ -88,6 +88,14 @@ def test_versions_can_be_chosen(etcd: EtcdServer, tmp_path: Path, key: str) -> N
             assert httpx.get(f"{url}/{prefix}/kv/range").status_code == status
 
 
+def test_the_explorer_is_served_where_it_is_asked_for(
+    url: str, etcd: EtcdServer, tmp_path: Path
+) -> None:
+    assert httpx.get(f"{url}/explorer/").status_code == 404
+    with serving(tmp_path, "--upstream", etcd.endpoint, "--explorer") as other:
+        assert "text/html" in httpx.get(f"{other}/explorer/").headers["content-type"]
+
+
 def test_it_calls_as_a_user_where_that_is_meant(start_etcd: StartEtcd, tmp_path: Path) -> None:
     etcd = start_etcd()
     auth = f"{etcd.endpoint}/v3/auth"

@@ -80,6 +80,7 @@ def check_serve() -> None:
                 assert etcd.version in Browser(found[1]).ask("/version")
             finally:
                 serve.send_signal(signal.SIGINT)
+            assert serve.wait(30) == 0
 
 
 def main() -> None:
