@@ -16,6 +16,7 @@ from typing import Any
 
 from .corpus import Step
 from .exchange import Answer
+from .talk import Heard
 from .variables import find
 
 HEADERS = (
@@ -24,10 +25,12 @@ HEADERS = (
     "www-authenticate",
     "x-content-type-options",
     "allow",
+    "sec-websocket-protocol",
 )
+Answered = Answer | Heard
 
 
-def view(answer: Answer, step: Step, generated: Mapping[str, str]) -> dict[str, Any]:
+def view(answer: Answered, step: Step, generated: Mapping[str, str]) -> dict[str, Any]:
     """Bring an answer into the form in which the two sides must be equal."""
     names = {value: f"${{{name}}}" for value, name in generated.items()}
     seen: dict[str, Any] = {"status": answer.status}
@@ -51,9 +54,12 @@ def differences(stock: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def message(answer: Answer) -> str | None:
+def message(answer: Answered) -> str | None:
     """Give the error message of an answer: the member `message`, or the text."""
     content = answer.content
+    if isinstance(answer, Heard):
+        content = content["messages"][-1] if content["messages"] else None
+        content = content.get("error", content) if isinstance(content, dict) else content
     if isinstance(content, dict):
         content = content.get("message")
     return plain(content) if isinstance(content, str) else None

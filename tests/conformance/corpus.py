@@ -21,6 +21,23 @@ for readers. Members of a step (all optional but `path`):
     until      {"status": 401} or {"count": "1"}: the step is repeated until its answer is so
     pause      seconds between two tries of `until`; without it they grow from very short ones
 
+A step with `talk` is a conversation. A `status` of 0 stands for no answer at all; a `message` is
+that of the last of the messages. `json`, `text` ... are its whole body; without one the body is
+sent in chunks. The members that only such a step has:
+
+    talk       [[verb, what], ...]: the script, whose verbs are:
+               send VALUE     a chunk or a text message: a text as it is, else JSON
+               finish true    the body ends
+               read N         wait for N more messages; "end": for all up to the end
+               rest true      wait for the end, or until nothing comes while other streams pass
+               call STEP      make a request meanwhile; it must succeed
+               binary VALUE, base64 TEXT, frames [VALUE, ...], ping TEXT, close CODE
+                              what only a WebSocket can
+    socket     true: over a WebSocket
+    close      the code that ours closes the socket with, where the stock gateway sends no close
+               frame at all
+    digest     true: the messages are a snapshot, whose parts and digest must fit
+
 `${name}` in path, headers and body stands for a saved value, `${b64:text}` for base64 of text.
 """
 
@@ -34,6 +51,9 @@ from typing import Any
 
 CASES = Path(__file__).parent / "cases"
 BODIES = ("json", "text", "base64", "pieces")
+VERBS = frozenset(
+    ("send", "finish", "read", "rest", "call", "binary", "base64", "frames", "ping", "close")
+)
 
 
 class CorpusError(ValueError):
@@ -57,6 +77,10 @@ class Step:
     unordered: tuple[str, ...] = ()
     until: Mapping[str, Any] = field(default_factory=dict)
     pause: float | None = None
+    talk: tuple[tuple[str, Any], ...] = ()
+    socket: bool = False
+    close: Any = None
+    digest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,4 +158,11 @@ def _step(members: Mapping[str, Any]) -> Step:
         raise ValueError(f"unknown members of a step: {sorted(unknown)}")
     for listing in ("varies", "unordered"):
         rest[listing] = tuple(rest.get(listing, ()))
+    rest["talk"] = tuple(_action(verb, what) for verb, what in rest.get("talk", ()))
     return Step(body=bodies[0] if bodies else None, **rest)
+
+
+def _action(verb: str, what: Any) -> tuple[str, Any]:
+    if verb not in VERBS:
+        raise ValueError(f"unknown verb of a conversation: {verb!r}")
+    return verb, _step(what) if verb == "call" else what

@@ -13,9 +13,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from .comparison import message
+from .comparison import Answered, message
 from .corpus import Case, among
-from .exchange import Answer
 
 LIST = Path(__file__).parent / "differences.toml"
 
@@ -34,7 +33,7 @@ class Difference:
         """Say whether this difference is about `case` on `release`."""
         return among(release, self.releases) and fnmatchcase(case.id, self.id)
 
-    def objections(self, answer: Answer) -> list[str]:
+    def objections(self, answer: Answered) -> list[str]:
         """Say where our answer is not the one that the list promises."""
         seen = {
             "status": answer.status,

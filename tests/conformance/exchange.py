@@ -26,10 +26,15 @@ class Answer:
         text = self.body.decode("utf-8", "backslashreplace")
         if not self.headers.get("content-type", "").startswith("application/json") or not text:
             return text
-        try:
-            return json.loads(text, object_pairs_hook=_without_duplicates)
-        except ValueError as error:
-            return f"<not the JSON it says it is: {error}> {text}"
+        return content_of(text)
+
+
+def content_of(text: str) -> Any:
+    """Read JSON; what is none stays a text that says so."""
+    try:
+        return json.loads(text, object_pairs_hook=_without_duplicates)
+    except ValueError as error:
+        return f"<not the JSON it says it is: {error}> {text}"
 
 
 def exchange(

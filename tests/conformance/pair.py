@@ -12,11 +12,12 @@ from etcd_asgi import Gateway
 from etcd_asgi.testing import EtcdServer
 
 from . import comparison, variables
+from .comparison import Answered
 from .corpus import Case, Step, expected
-from .exchange import Answer
 from .groups import Group
 from .serving import Loop
 from .sides import Side, is_so
+from .talk import Heard
 
 # The same advertised URLs give both etcds the same cluster ID and member ID.
 IDENTITY = (
@@ -34,10 +35,12 @@ class Turn:
     """A step, both answers to it, and what is wrong with them."""
 
     step: Step
-    stock: Answer
-    ours: Answer
+    stock: Answered
+    ours: Answered
     surprises: list[str]
     differences: list[str]
+    broken: list[str]
+    """What ours does not keep, though the stock gateway has nothing like it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Pair:
     stock: Side
     ours: Side
     pool: ThreadPoolExecutor
+    has_ours: bool
 
     def play(self, case: Case) -> list[Turn]:
         """Send the steps of a case to both sides, one step at a time on both at once."""
@@ -80,10 +84,11 @@ class Pair:
             ours=answers[1],
             surprises=surprises(step, self.release, answers[0]),
             differences=comparison.differences(*views),
+            broken=unpromised(step, self.release, answers[1]) if self.has_ours else [],
         )
 
 
-def surprises(step: Step, release: str, stock: Answer) -> list[str]:
+def surprises(step: Step, release: str, stock: Answered) -> list[str]:
     """Say where the stock gateway itself does not answer as the corpus says it does."""
     wanted = {
         "status": (expected(step.status, release), stock.status),
@@ -92,6 +97,16 @@ def surprises(step: Step, release: str, stock: Answer) -> list[str]:
     found = [f"{k}: {s!r}, not {w!r}" for k, (w, s) in wanted.items() if w is not None and w != s]
     settled = step.until and not is_so(stock, step.until)
     return found + ([f"never came to be as {dict(step.until)}"] if settled else [])
+
+
+def unpromised(step: Step, release: str, ours: Answered) -> list[str]:
+    """Say where our close of a WebSocket is not the one that the corpus promises."""
+    if not isinstance(ours, Heard) or ours.end is None or ours.status != 101:
+        return []
+    wanted = expected(step.close, release)
+    if ours.end.how == "echo":
+        return []
+    return [] if ours.end.code == wanted else [f"closed with {ours.end.code}, not {wanted}"]
 
 
 @contextmanager
@@ -115,6 +130,7 @@ def open_pair(
             stock=Side(address=stock, upstream=stock),
             ours=Side(address=front, upstream=upstream),
             pool=pool,
+            has_ours=against == "ours",
         )
         pair.set_up(group.setup)
         yield pair

@@ -32,7 +32,7 @@ class Loop:
     def serve(self, app: Any) -> Iterator[str]:
         """Serve an app; gives its address as host:port and ends it in order on leaving."""
         listener = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(app, http="h11", ws="none", lifespan="on", log_level="warning")
+        config = uvicorn.Config(app, http="h11", ws="wsproto", lifespan="on", log_level="warning")
         server = uvicorn.Server(config)
         done = asyncio.run_coroutine_threadsafe(server.serve([listener]), self.loop)
         try:

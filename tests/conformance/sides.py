@@ -8,8 +8,10 @@ from time import monotonic, sleep
 from typing import Any
 
 from . import variables
+from .comparison import Answered
 from .corpus import Step
-from .exchange import Answer, exchange
+from .exchange import exchange
+from .talk import converse
 
 SETTLED_WITHIN = 30.0
 SHORTEST_PAUSE = 0.02
@@ -25,20 +27,26 @@ class Side:
     values: dict[str, str] = field(default_factory=dict)
     generated: dict[str, str] = field(default_factory=dict)
 
-    def send(self, step: Step, address: str = "") -> Answer:
+    def send(self, step: Step, address: str = "") -> Answered:
         """Send a step to this gateway and keep the values that it asks to keep."""
-        answer = exchange(
-            address or self.address,
+        if step.talk:
+            answer: Answered = converse(step, address or self.address, self.values, self.send)
+        else:
+            answer = self._exchange(step, address or self.address)
+        self._keep(step, answer)
+        return answer
+
+    def _exchange(self, step: Step, address: str) -> Answered:
+        return exchange(
+            address,
             step.method,
             variables.fill(step.path, self.values),
             variables.headers(step, self.values),
             variables.body(step, self.values),
             chunked=step.chunked,
         )
-        self._keep(step, answer)
-        return answer
 
-    def settle(self, step: Step, address: str = "") -> Answer:
+    def settle(self, step: Step, address: str = "") -> Answered:
         """Repeat a step until its answer is as `until` says, or time is over."""
         end, pause = monotonic() + SETTLED_WITHIN, SHORTEST_PAUSE
         answer = self.send(step, address)
@@ -57,14 +65,14 @@ class Side:
             generated=dict(self.generated),
         )
 
-    def _keep(self, step: Step, answer: Answer) -> None:
+    def _keep(self, step: Step, answer: Answered) -> None:
         for name, path in {**step.save, **step.generated}.items():
             self.values[name] = str(variables.look_up(answer.content, path))
         for name in step.generated:
             self.generated[self.values[name]] = name
 
 
-def is_so(answer: Answer, wanted: Mapping[str, Any]) -> bool:
+def is_so(answer: Answered, wanted: Mapping[str, Any]) -> bool:
     """Say whether an answer is as `until` wants it: `status`, or values at paths."""
     return all(
         answer.status == value

@@ -28,6 +28,7 @@ def test_the_stock_gateway_and_ours_answer_alike(
 def judge(turn: Turn, purpose: Difference | None) -> list[str]:
     """List what is wrong with a turn; a listed difference must be there, and be as listed."""
     stock = [f"the stock gateway has {surprise}" for surprise in turn.surprises]
+    stock += [f"ours has {broken}" for broken in turn.broken]
     if purpose is None:
         return stock + turn.differences
     if not turn.differences:

@@ -41,12 +41,22 @@ def body(step: Step, values: Mapping[str, str]) -> bytes | None:
     if kind == "base64":
         return base64.b64decode(content, validate=True)
     if kind == "json":
-        content = json.dumps(fill_json(content, values), ensure_ascii=False, separators=(",", ":"))
-    elif kind == "text":
+        return json_bytes(fill_json(content, values))
+    if kind == "text":
         content = fill(content, values)
     else:
         content = "".join(p if isinstance(p, str) else p[0] * p[1] for p in content)
     return str(content).encode()
+
+
+def written(what: Any) -> bytes:
+    """Write a piece of a conversation: a text as it is, anything else as JSON."""
+    return what.encode() if isinstance(what, str) else json_bytes(what)
+
+
+def json_bytes(value: Any) -> bytes:
+    """Write a JSON value without blanks."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def headers(step: Step, values: Mapping[str, str]) -> list[tuple[str, str]]:
