@@ -247,7 +247,7 @@ class Gateway:
         try:
             if one is None:
                 raise Denied(404, routing.OUTSIDE)
-            headers = _headers(scope, websocket.token_headers(scope))
+            headers = _headers({**scope, "headers": websocket.carried_headers(scope)})
             base = None if route is None else route.transcoder
             if base is not None and (query := scope.get("query_string")):
                 base = base.in_modes(media.socket_modes(query))
@@ -288,9 +288,9 @@ class Gateway:
                 return
 
 
-def _headers(scope: Scope, more: Sequence[tuple[bytes, bytes]] = ()) -> RequestHeaders:
-    client, headers = scope.get("client"), scope["headers"]
-    return read([*headers, *more] if more else headers, client[0] if client else None)
+def _headers(scope: Scope) -> RequestHeaders:
+    client = scope.get("client")
+    return read(scope["headers"], client[0] if client else None)
 
 
 def _has_certificate(tls: TLS | None) -> bool:

@@ -30,7 +30,12 @@ line. Each is sent to the stock gateway of {releases}, and to ours with that rel
 front of a second etcd of that release that was started alike and has received the same calls.
 
 The HTTP status, the body and the headers {headers} must be equal; revisions, cluster IDs and member
-IDs included. Set aside is only what a step of a case names: values that an etcd invents (tokens,
+IDs included. A step may be a conversation with a stream or over a WebSocket: a script of pieces to
+send and messages to wait for. Its messages are compared one by one, and how they end. Where the
+stock gateway ends a WebSocket it sends no close frame; ours closes with the code that the case
+names, and that alone is not counted as a difference.
+
+Set aside is only what a step of a case names: values that an etcd invents (tokens,
 lease IDs), what a clock or a disk decides (a remaining TTL, a database size), and the order of
 lists that etcd keeps in a Go map.
 
@@ -75,6 +80,15 @@ ABOUT = {
     "no-quorum": "an etcd that has lost its quorum",
     "routing": "every route, methods, prefixes, odd paths, the neighbours of the API",
     "txn": "compares, branches, nesting, errors",
+    "keepalive": "keeping leases alive: several in a body, bodies that stay open, malformed values",
+    "observe": "observing an election",
+    "snapshot": "snapshots: parts, digest, malformed requests",
+    "streams-auth": "streams with auth on: no token, bad tokens, permissions",
+    "streams-no-quorum": "streams of an etcd that has lost its quorum",
+    "watch": "creates, cancels, progress, split and joined values, past and compacted revisions, "
+    "malformed and empty requests, deadlines",
+    "websocket": "every RPC over a WebSocket: messages, frames, paths, closing, the handshake",
+    "websocket-auth": "tokens of a WebSocket: subprotocol, cookie, header",
 }
 
 

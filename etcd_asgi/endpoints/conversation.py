@@ -34,6 +34,9 @@ _PROGRESS_GRACE = 1.0
 """Seconds that the answer to a progress request has when no watch is left and no more input can
 come. Some releases of etcd answer then, others never do."""
 
+_ANSWER_GRACE = 1.0
+"""Seconds that etcd has to answer what came before a fault in the input."""
+
 End = ClientGone | DecodeError | Denied | BodyTooLarge | HTTPException | UpstreamError | None
 """How a conversation was ended from this side; ``None``: as if etcd had ended it with OK."""
 
@@ -60,6 +63,7 @@ class Conversation:
     __slots__ = (
         "_call",
         "_ends",
+        "_fault",
         "_input_over",
         "_source",
         "_started",
@@ -77,6 +81,8 @@ class Conversation:
         self._started: asyncio.Future[UpstreamStream] = self.loop.create_future()
         self._call: UpstreamStream | None = None
         self._ends: list[End] = []
+        self._fault: UpstreamError | None = None
+        """What is wrong with the input, told when etcd has answered what came before it."""
 
     async def carry(self, output: Output, metadata: Metadata, timeout: float | None) -> None:
         """Make the call with what the client sends, and send etcd's answers to *output*.
@@ -98,8 +104,12 @@ class Conversation:
             while (answer := await self._receive(call, output)) is not None:
                 await output.add(answer)
                 del answer  # the next may be long in coming
+                if self._fault is not None and not self._is_awaited():
+                    raise self._fault
                 if self._is_over():
                     return
+            if self._fault is not None:
+                raise self._fault
         finally:
             await self._close(talker)
 
@@ -138,10 +148,28 @@ class Conversation:
         except (ClientGone, UpstreamError) as error:
             self.end(error)
         except (DecodeError, Denied, BodyTooLarge, HTTPException) as error:
-            self.end(error if self._call is None else _told(error))
+            await self._end_with_fault(error)
         except Exception:
             logger.exception("error in %s", self._transcoder.binding.name)
             self.end(UpstreamError(Code.INTERNAL, "internal error", local=True))
+
+    async def _end_with_fault(
+        self, error: DecodeError | Denied | BodyTooLarge | HTTPException
+    ) -> None:
+        """End for a fault in the input, once what came before it has been answered."""
+        if self._call is None:
+            self.end(error)
+            return
+        self._fault = _told(error)
+        await self._call.half_close()
+        patience = _ANSWER_GRACE if self._is_awaited() else 0
+        self.loop.call_later(patience, self.end, self._fault)
+        if await self._left():
+            self.end(ClientGone())
+
+    def _is_awaited(self) -> bool:
+        """Whether etcd has not answered all requests yet. It ends a call of other RPCs then."""
+        return self._watches is None or self._watches.awaited
 
     async def _left(self) -> bool:
         try:

@@ -64,7 +64,10 @@ async def refuse_websocket(
     async def as_websocket(event: Message) -> None:
         await send({**event, "type": f"websocket.{event['type']}"})
 
-    await send_error(as_websocket, flavour, error.code, error.message, status=error.status)
+    if error.message == OUTSIDE:
+        await send_text(as_websocket, 404, OUTSIDE)
+    else:
+        await send_error(as_websocket, flavour, error.code, error.message, status=error.status)
 
 
 def _without_body(scope: Scope, send: Send) -> Send:

@@ -50,6 +50,11 @@ class Watches:
         return self._asked <= 0 and not self._open
 
     @property
+    def awaited(self) -> bool:
+        """Whether a watch that was asked for has not come yet."""
+        return self._asked > 0
+
+    @property
     def progress_asked(self) -> bool:
         """Whether a progress request has not been answered. Not every one is."""
         return self._progress_asked > 0

@@ -172,7 +172,16 @@ async def broken(send: Send) -> None:
     await send({"type": "websocket.close", "code": _INTERNAL, "reason": "internal error"})
 
 
-def token_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+def carried_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers of an upgrade that concern its call, a token that came otherwise among them.
+
+    Grpc-Timeout and Grpc-Metadata are for requests: etcd passes none of them on here.
+    """
+    carried = [one for one in scope["headers"] if not one[0].startswith(b"grpc-")]
+    return carried + _token_headers(scope)
+
+
+def _token_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
     """An Authorization header for a token that came otherwise; browsers can set none.
 
     The header itself comes first, then a cookie ``token``, then the subprotocol after ``Bearer``.

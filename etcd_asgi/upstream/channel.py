@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Sequence
 
 import grpc.aio
@@ -17,6 +16,7 @@ from etcd_asgi.status import Code
 from etcd_asgi.upstream.certificates import Certificates
 from etcd_asgi.upstream.channels import DEADLINE, as_pairs
 from etcd_asgi.upstream.connections import Connections
+from etcd_asgi.upstream.deadlines import ended_by, passes_at
 from etcd_asgi.upstream.stream import GrpcStream
 from etcd_asgi.upstream.targets import Target
 from etcd_asgi.upstream.tls import TLS
@@ -27,12 +27,6 @@ FORKED = (
     "this process was forked after the gateway had connected to etcd, which gRPC does not survive:"
     " fork before the first call, or close the gateway first"
 )
-
-
-_ENDED_BY_DEADLINE = frozenset({Code.CANCELLED, Code.UNKNOWN})
-_DEADLINE_MARGIN = 0.05
-"""Seconds. etcd knows the deadline too, may see it pass first, and then says Canceled, or Unknown
-from within a lock or an election. Go's client says DeadlineExceeded all the same."""
 
 
 class GrpcUpstream:
@@ -57,13 +51,13 @@ class GrpcUpstream:
         _refuse_if_over(timeout)
         channels = self._connections().unary
         used, call = channels.current, channels.unary(rpc)
-        over = None if timeout is None else time.monotonic() + timeout - _DEADLINE_MARGIN
+        deadline = passes_at(timeout)
         channels.enter()
         try:
             answer: bytes = await call(request, timeout=timeout, metadata=as_pairs(metadata))
         except grpc.aio.AioRpcError as error:
             ours = channels.translate(error, used)
-            if over is not None and time.monotonic() >= over and ours.code in _ENDED_BY_DEADLINE:
+            if ended_by(deadline, ours.code):
                 raise UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=True) from None
             raise ours from None
         finally:
@@ -77,14 +71,14 @@ class GrpcUpstream:
         _refuse_if_over(timeout)
         channels = self._connections().streams
         call = channels.server_stream(rpc)(request, timeout=timeout, metadata=as_pairs(metadata))
-        return GrpcStream(call, channels)
+        return GrpcStream(call, channels, passes_at(timeout))
 
     def bidi(self, rpc: str, metadata: Metadata, timeout: float | None) -> GrpcStream:
         """Start a call: see :class:`~etcd_asgi.upstream.seam.Upstream`."""
         _refuse_if_over(timeout)
         channels = self._connections().streams
         call = channels.bidi(rpc)(timeout=timeout, metadata=as_pairs(metadata))
-        return GrpcStream(call, channels)
+        return GrpcStream(call, channels, passes_at(timeout))
 
     async def aclose(self) -> None:
         """End all calls of the running loop and close its connections."""

@@ -9,7 +9,9 @@ import grpc
 import grpc.aio
 
 from etcd_asgi.errors import UpstreamError
-from etcd_asgi.upstream.channels import Channels
+from etcd_asgi.status import Code
+from etcd_asgi.upstream.channels import DEADLINE, Channels
+from etcd_asgi.upstream.deadlines import ended_by
 
 
 class GrpcStream:
@@ -19,10 +21,11 @@ class GrpcStream:
     stops etcd from sending.
     """
 
-    __slots__ = ("_call", "_channels", "_is_over", "_used")
+    __slots__ = ("_call", "_channels", "_deadline", "_is_over", "_used")
 
-    def __init__(self, call: Any, channels: Channels) -> None:
+    def __init__(self, call: Any, channels: Channels, deadline: float) -> None:
         self._call = call
+        self._deadline = deadline
         self._used = channels.current
         self._channels = channels
         self._is_over = False
@@ -53,7 +56,7 @@ class GrpcStream:
             message = await self._call.read()
         except grpc.aio.AioRpcError as error:
             self._end()
-            raise self._channels.translate(error, self._used) from None
+            raise self._translated(error) from None
         except asyncio.CancelledError:
             # The library raises it for a call that was cancelled as well as for its reader.
             if not self._call.cancelled() or _is_cancelling():
@@ -70,6 +73,13 @@ class GrpcStream:
         """End the call at once."""
         self._call.cancel()
         self._end()
+
+    def _translated(self, error: grpc.aio.AioRpcError) -> UpstreamError:
+        """Our error for gRPC's. A deadline that passes is told as etcd's own end of the stream."""
+        ours = self._channels.translate(error, self._used)
+        if ended_by(self._deadline, ours.code):
+            return UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE)
+        return ours
 
     def _end(self) -> None:
         """The channel may be closed as far as this call is concerned."""

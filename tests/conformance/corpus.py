@@ -36,6 +36,7 @@ sent in chunks. The members that only such a step has:
     socket     true: over a WebSocket
     close      the code that ours closes the socket with, where the stock gateway sends no close
                frame at all
+    ends       families of releases in which ours ends what `rest` reads, whatever etcd's does
     digest     true: the messages are a snapshot, whose parts and digest must fit
 
 `${name}` in path, headers and body stands for a saved value, `${b64:text}` for base64 of text.
@@ -80,6 +81,7 @@ class Step:
     talk: tuple[tuple[str, Any], ...] = ()
     socket: bool = False
     close: Any = None
+    ends: tuple[str, ...] = ()
     digest: bool = False
 
 
@@ -156,7 +158,7 @@ def _step(members: Mapping[str, Any]) -> Step:
     unknown = set(rest) - {known.name for known in fields(Step)} | set(rest) & {"body"}
     if unknown:
         raise ValueError(f"unknown members of a step: {sorted(unknown)}")
-    for listing in ("varies", "unordered"):
+    for listing in ("varies", "unordered", "ends"):
         rest[listing] = tuple(rest.get(listing, ()))
     rest["talk"] = tuple(_action(verb, what) for verb, what in rest.get("talk", ()))
     return Step(body=bodies[0] if bodies else None, **rest)

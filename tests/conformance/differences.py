@@ -31,7 +31,7 @@ class Difference:
 
     def covers(self, case: Case, release: str) -> bool:
         """Say whether this difference is about `case` on `release`."""
-        return among(release, self.releases) and fnmatchcase(case.id, self.id)
+        return fnmatchcase(case.id, self.id) and among(release, self.releases)
 
     def objections(self, answer: Answered) -> list[str]:
         """Say where our answer is not the one that the list promises."""

@@ -1,11 +1,13 @@
-"""A connection that is read in the background, so that a script can wait, or see that nothing came."""
+"""A connection that is read in the background: a script can wait, or see that nothing came."""
 
 from __future__ import annotations
 
 import queue
+import select
 import socket
 import threading
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -48,6 +50,7 @@ class Line(ABC):
         host, _, port = address.rpartition(":")
         self.address = address
         self.socket = socket.create_connection((host, int(port)), TIMEOUT)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name="conformance-line", daemon=True)
 
@@ -62,10 +65,8 @@ class Line(ABC):
         at: TracebackType | None,
     ) -> None:
         """Leave, whatever the other side does."""
-        try:
+        with suppress(OSError):  # the other side was first
             self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other side was first
         self._reader.join(TIMEOUT)
         self.socket.close()
 
@@ -82,7 +83,9 @@ class Line(ABC):
 
     def is_silent(self) -> bool:
         """Say whether everything that has come was taken."""
-        return self._events.empty()
+        is_open = self.socket.fileno() >= 0  # the reader may have closed it
+        pending = is_open and select.select([self.socket], [], [], 0)[0]
+        return not pending and self._events.empty()
 
     @abstractmethod
     def send(self, data: bytes) -> None:

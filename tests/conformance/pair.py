@@ -128,7 +128,11 @@ def open_pair(
         pair = Pair(
             release=release,
             stock=Side(address=stock, upstream=stock),
-            ours=Side(address=front, upstream=upstream),
+            ours=Side(
+                address=front,
+                upstream=upstream,
+                flavour_of=release if against == "ours" else "",
+            ),
             pool=pool,
             has_ours=against == "ours",
         )

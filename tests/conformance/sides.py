@@ -9,7 +9,7 @@ from typing import Any
 
 from . import variables
 from .comparison import Answered
-from .corpus import Step
+from .corpus import Step, among, expected
 from .exchange import exchange
 from .talk import converse
 
@@ -24,13 +24,17 @@ class Side:
 
     address: str
     upstream: str
+    flavour_of: str = ""
+    """The release whose flavour it has, where it is ours."""
+
     values: dict[str, str] = field(default_factory=dict)
     generated: dict[str, str] = field(default_factory=dict)
 
     def send(self, step: Step, address: str = "") -> Answered:
         """Send a step to this gateway and keep the values that it asks to keep."""
         if step.talk:
-            answer: Answered = converse(step, address or self.address, self.values, self.send)
+            at, ends = address or self.address, self._ends(step)
+            answer: Answered = converse(step, at, self.values, self.send, to_the_end=ends)
         else:
             answer = self._exchange(step, address or self.address)
         self._keep(step, answer)
@@ -61,8 +65,16 @@ class Side:
         return Side(
             address=self.address,
             upstream=self.upstream,
+            flavour_of=self.flavour_of,
             values=dict(self.values),
             generated=dict(self.generated),
+        )
+
+    def _ends(self, step: Step) -> bool:
+        """Say whether this gateway ends the conversation where the stock one may not."""
+        release = self.flavour_of
+        return release != "" and (
+            among(release, step.ends) or expected(step.close, release) is not None
         )
 
     def _keep(self, step: Step, answer: Answered) -> None:

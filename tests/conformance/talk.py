@@ -26,7 +26,6 @@ _VARYING = {"remaining_bytes", "version"}
 """Absent from the only part of a small file, and before etcd has written its version into it."""
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What a conversation came to. `status` is 0 when there was no answer at all."""
@@ -43,7 +42,7 @@ class Heard:
         how = "open" if self.end is None else self.end.how
         # A socket that ends without a close frame is cut, and one with a close frame is not better.
         is_over = how in ("cut", "over") and self.status == 101
-        content = {"messages": self._messages(), "end": "over" if is_over else how}
+        content: dict[str, Any] = {"messages": self._messages(), "end": "over" if is_over else how}
         if self.status not in (0, 101) and self.pieces and not self.pieces[-1].endswith(b"\n"):
             content["newline"] = False
         return content
@@ -54,15 +53,26 @@ class Heard:
 
 
 def converse(
-    step: Step, address: str, values: Mapping[str, str], call: Callable[[Step], Any]
+    step: Step,
+    address: str,
+    values: Mapping[str, str],
+    call: Callable[[Step], Any],
+    *,
+    to_the_end: bool = False,
 ) -> Heard:
-    """Play the script of a step; `call` sends the requests that the script makes meanwhile."""
+    """Play the script of a step; `call` sends the requests that the script makes meanwhile.
+
+    An answer that is known to end is read `to_the_end`, however long nothing comes.
+    """
     taken = Taken()
     with _open(step, address, values) as line:
         if step.socket:
             taken.take(line.event())  # what comes before the 101 is nobody's message
         for verb, what in step.talk:
-            _act(line, taken, verb, variables.fill_json(what, values), call)
+            if verb == "rest" and to_the_end:
+                _read(line, taken, "end")
+            else:
+                _act(line, taken, verb, variables.fill_json(what, values), call)
     return Heard(
         status=taken.head.status,
         headers=taken.head.headers,
@@ -140,6 +150,8 @@ def _must_succeed(step: Step, answer: Any) -> None:
 
 def _digested(messages: list[Any]) -> list[Any]:
     """Say of a snapshot whether its parts and its SHA-256 fit; the file itself is not the same."""
+    if not messages:
+        return []
     results = [message["result"] for message in messages]
     blobs = [b64decode(result["blob"]) for result in results]
     data = b"".join(blobs)

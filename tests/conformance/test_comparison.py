@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -10,6 +12,9 @@ import pytest
 from .comparison import differences, message, view
 from .corpus import Step
 from .exchange import Answer
+from .line import End
+from .pair import unpromised
+from .talk import Heard
 
 STEP = Step(path="/v3/kv/range")
 
@@ -89,6 +94,54 @@ def test_the_blank_after_proto_may_be_either_of_two() -> None:
     stock, ours = (answer({"message": f"proto:{blank}bad\u00a0x"}) for blank in ("\u00a0", " "))
     assert compare(stock, ours) == []
     assert compare(stock, answer({"message": "proto: bad x"})) != []
+
+
+def heard(*pieces: bytes, how: str | None = "end", code: int | None = None, **more: Any) -> Heard:
+    end = None if how is None else End(how=how, code=code)
+    return Heard(**{"status": 200, "headers": {}, "pieces": pieces, "end": end, **more})
+
+
+def talked(stock: Heard, ours: Heard) -> list[str]:
+    return differences(view(stock, STEP, {}), view(ours, STEP, {}))
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        pytest.param(heard(b'{"a":1}\n'), id="a-message-less"),
+        pytest.param(heard(b'{"b":2}\n', b'{"a":1}\n'), id="another-order"),
+        pytest.param(heard(b'{"a":1}\n', b'{"b":2}'), id="no-newline-at-the-end"),
+        pytest.param(heard(b'{"a":1}\n', b'{"b":2}\n', how=None), id="still-open"),
+        pytest.param(heard(b'{"a":1}\n', b'{"b":2}\n', how="cut"), id="cut"),
+        pytest.param(heard(b'{"a":1}{"b":2}\n'), id="two-on-a-line"),
+    ],
+)
+def test_conversations_that_differ_are_told(ours: Heard) -> None:
+    stock = heard(b'{"a":1}\n', b'{"b":2}\n')
+    assert talked(stock, stock) == []
+    assert talked(stock, ours) != []
+
+
+def test_a_close_frame_where_the_stock_gateway_cuts_is_no_difference_in_itself() -> None:
+    stock, ours = heard(status=101, how="cut"), heard(status=101, how="over", code=1007)
+    assert talked(stock, ours) == []
+    assert unpromised(Step(path="/", close=1007), "3.6.14", ours) == []
+    assert unpromised(Step(path="/", close=1008), "3.6.14", ours) != []
+    assert unpromised(Step(path="/", close=1007), "3.6.14", stock) != []
+
+
+def test_a_snapshot_must_count_down_and_have_its_digest() -> None:
+    def part(data: bytes, left: int) -> bytes:
+        result = {"remaining_bytes": str(left), "blob": b64encode(data).decode()}
+        return json.dumps({"result": result if left else {"blob": result["blob"]}}).encode() + b"\n"
+
+    whole = (part(b"ab", 2), part(b"cd", 0), part(sha256(b"abcd").digest(), 0))
+    skipped = (part(b"ab", 3), *whole[1:])
+    damaged = (part(b"ax", 2), *whole[1:])
+    stock = heard(*whole, digest=True)
+    assert talked(stock, heard(*whole, digest=True)) == []
+    assert talked(stock, heard(*skipped, digest=True)) != []
+    assert talked(stock, heard(*damaged, digest=True)) != []
 
 
 def test_the_message_of_an_answer_is_its_member_or_its_text() -> None:

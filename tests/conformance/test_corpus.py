@@ -38,6 +38,17 @@ def test_every_unary_route_is_asked() -> None:
     assert sorted(unary - asked) == []
 
 
+def test_the_corpus_has_at_least_80_conversations() -> None:
+    assert len([case for case in ALL if any(step.talk for step in case.steps)]) >= 80
+
+
+@pytest.mark.parametrize("socket", [False, True], ids=["post", "websocket"])
+def test_every_stream_is_talked_with(socket: bool) -> None:
+    steps = [step for case in ALL for step in case.steps if step.talk and step.socket is socket]
+    streams = {SERVED + one.path for one in bindings() if one.kind is not Kind.UNARY}
+    assert sorted(streams - {step.path for step in steps}) == []
+
+
 def test_every_difference_applies_to_a_case() -> None:
     unused = [
         entry.id
@@ -79,6 +90,7 @@ def test_the_page_is_what_the_corpus_gives() -> None:
         pytest.param('{"id": "kv/x", "path": "/", "jsno": {}}', "jsno", id="unknown-member"),
         pytest.param('{"id": "kv/x", "path": "/", "json": 1, "text": ""}', "text", id="two-bodies"),
         pytest.param('{"id": "kv/x", "steps": [{"path": "/"}], "status": 1}', "status", id="both"),
+        pytest.param('{"id": "kv/x", "path": "/", "talk": [["sned", 1]]}', "sned", id="verb"),
     ],
 )
 def test_a_malformed_line_is_named(tmp_path: Path, line: str, says: str) -> None:

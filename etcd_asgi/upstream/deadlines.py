@@ -1,0 +1,23 @@
+"""The ends of calls that their deadlines made, whatever code they came with."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from etcd_asgi.status import Code
+
+_ALSO = frozenset({Code.CANCELLED, Code.UNKNOWN})
+_MARGIN = 0.05
+"""Seconds. etcd knows the deadline too, may see it pass first, and then says Canceled, or Unknown
+from within a lock or an election. Go's client says DeadlineExceeded all the same."""
+
+
+def passes_at(timeout: float | None) -> float:
+    """When an end of a call that starts now counts as its deadline's, on the monotonic clock."""
+    return math.inf if timeout is None else time.monotonic() + timeout - _MARGIN
+
+
+def ended_by(deadline: float, code: int) -> bool:
+    """Whether an end with *code*, which came just now, is the deadline's."""
+    return code == Code.DEADLINE_EXCEEDED or (code in _ALSO and time.monotonic() >= deadline)
