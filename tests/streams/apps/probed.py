@@ -25,8 +25,8 @@ gateway = Gateway(os.environ["ETCD_URL"], versions={"v3": "3.6"} | {one: one for
 class NotedStream(stream.GrpcStream):
     """A call of gRPC's, noted as long as anybody has it."""
 
-    def __init__(self, call: Any, channels: Channels) -> None:
-        super().__init__(call, channels)
+    def __init__(self, call: Any, channels: Channels, deadline: float) -> None:
+        super().__init__(call, channels, deadline)
         calls.add(call)
 
 
