@@ -339,3 +339,16 @@ def test_unsaved_text_is_not_lost_without_a_question(
     explorer.row("b").click()
     explorer.button("Discard").click()
     expect(explorer.value).to_have_text("other")
+
+
+def test_what_is_there_already_is_no_conflict(
+    explorer: Explorer, outside: Outside, key: str
+) -> None:
+    outside.put(key + "a", "first")
+    explorer.show(key + "a")
+    explorer.button("Edit").click()
+    explorer.editor.fill("same")
+    outside.put(key + "a", "same")
+    explorer.button("Save").click()
+    expect(explorer.value).to_have_text("same")
+    expect(explorer.page.get_by_role("group", name="Conflict")).to_have_count(0)

@@ -1,10 +1,8 @@
 // A value under edit, in one format at a time.
 
 import { el, fill } from "./dom.js";
-import { editableText, FORMATS } from "./formats.js";
+import { editableText, FORMATS, same } from "./formats.js";
 import { formatSwitch } from "./valueview.js";
-
-const same = (left, right) => left.length === right.length && left.every((byte, at) => byte === right[at]);
 
 /** Fires "input" after each change of the text. */
 export class Editor extends EventTarget {

@@ -60,3 +60,6 @@ const json = {
 const hex = { label: "Hex", edit: digits, parse: (edited) => parseDigits(edited) };
 
 export const FORMATS = { text, json, hex };
+
+/** Whether two values have the same bytes. */
+export const same = (left, right) => left.length === right.length && left.every((byte, at) => byte === right[at]);

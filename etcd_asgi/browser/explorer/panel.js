@@ -1,21 +1,19 @@
 // One key: what it is, its value, its history, and changes to it by compare-and-swap.
 
-import { shown, size, utf8 } from "./bytes.js";
+import { shown, utf8 } from "./bytes.js";
 import { conflictView } from "./conflict.js";
 import { confirm } from "./dialog.js";
 import { button, el, fill } from "./dom.js";
 import { Editor } from "./editor.js";
-import { formatsOf } from "./formats.js";
+import { formatsOf, same } from "./formats.js";
 import { History } from "./history.js";
-import { leaseName } from "./leaseclock.js";
+import { crumbs, facts } from "./keyhead.js";
 import { Changed } from "./store.js";
-import { named } from "./treeview.js";
 import { formatSwitch, valueView } from "./valueview.js";
 
 const number = (count) => count.toLocaleString("en");
-const fact = (name, ...value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
 
-/** Fires "left" when the user goes back to the tree, "folder" with {prefix} for a part of the path. */
+/** Fires "left" when the user goes back to the tree, "folder" with the prefix of a part of the path. */
 export class KeyPanel extends EventTarget {
   #app;
   #kv; // what etcd has, as far as we know; null when the key was deleted
@@ -45,7 +43,7 @@ export class KeyPanel extends EventTarget {
         this.#path,
         button("Copy the key", { icon: "copy", bare: true, kind: "quiet", onclick: () => app.copy(shown(this.key)) })),
       this.#facts, this.#tabs, this.#body, this.#notice);
-    this.#drawPath();
+    fill(this.#path, crumbs(kv.key, (prefix) => this.dispatchEvent(new CustomEvent("folder", { detail: prefix }))));
     this.#draw();
   }
 
@@ -126,6 +124,7 @@ export class KeyPanel extends EventTarget {
     } catch (error) {
       this.#work(false);
       if (!(error instanceof Changed)) this.#app.failed(error);
+      else if (mine && error.current && same(mine, error.current.value)) await this.#saved(mine); // an answer was lost
       else if (mine !== null || error.current) this.#conflict(error.current, mine, seen);
       else this.#vanished();
       return;
@@ -208,34 +207,8 @@ export class KeyPanel extends EventTarget {
     this.#drawNotice();
   }
 
-  #drawPath() {
-    const slashed = this.key.split("/");
-    const name = slashed.pop();
-    let prefix = "";
-    const folders = slashed.map((part) => {
-      prefix += `${part}/`;
-      const target = prefix;
-      return [el("button", {
-        type: "button", class: "crumb",
-        onclick: () => this.dispatchEvent(new CustomEvent("folder", { detail: target })),
-      }, named(part)), el("span", { class: "slash" }, "/")];
-    });
-    fill(this.#path, folders, el("span", { class: "leaf" }, named(name)));
-  }
-
   #drawFacts() {
-    const kv = this.#last;
-    const lease = kv.lease && this.#kv
-      ? fact("Lease", button(leaseName(kv.lease), { kind: "inline mono", onclick: () => this.#app.showLease(kv.lease) }), " ",
-        this.#app.may.lease ? this.#app.clock.node(kv.lease) : null)
-      : null;
-    fill(this.#facts,
-      this.#kv ? null : el("div", { class: "badge danger" }, "deleted"),
-      fact("Revision", number(kv.modified)),
-      fact("Version", number(kv.version)),
-      fact("Created at", number(kv.created)),
-      fact("Size", size(kv.value.length)),
-      lease);
+    fill(this.#facts, facts(this.#last, { app: this.#app, deleted: this.#kv === null }));
   }
 
   #drawTabs() {
