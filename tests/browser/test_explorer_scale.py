@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from playwright.sync_api import Response, expect
+from playwright.sync_api import Request, expect
 
 from tests.browser.conftest import Open
 from tests.browser.explorer import Explorer, open_explorer, put_many
@@ -26,11 +26,13 @@ def answers(explorer: Explorer) -> list[int]:
     """How many keys each list had that the page read, from now on."""
     found: list[int] = []
 
-    def note(response: Response) -> None:
-        if response.url.endswith("/kv/range") and "keys_only" in (response.request.post_data or ""):
+    def note(request: Request) -> None:
+        if not request.url.endswith("/kv/range") or "keys_only" not in (request.post_data or ""):
+            return
+        if response := request.response():
             found.append(len(json.loads(response.body()).get("kvs", [])))
 
-    explorer.page.on("requestfinished", lambda request: note(request.response()))
+    explorer.page.on("requestfinished", note)
     return found
 
 
