@@ -37,8 +37,8 @@ help: ## list the commands
 # ---- what to run -------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check etcds browser-ready ## everything that CI runs
-	$(BIN)/pytest --ignore=tests/clients
+test: check etcds browser-ready clients-ready ## everything that CI runs
+	$(BIN)/pytest
 	$(MAKE) --no-print-directory wheel-test floors
 
 .PHONY: demo
@@ -87,7 +87,7 @@ examples: .venv/.ready ## log in to both examples and see what each user may do
 	$(BIN)/pytest tests/examples
 
 .PHONY: clients
-clients: clients-ready ## real clients, with their own tests, through the gateway; not yet part of test
+clients: clients-ready ## real clients, with their own tests, through the gateway
 	$(BIN)/pytest tests/clients
 
 .PHONY: streams
@@ -97,6 +97,10 @@ streams: .venv/.ready ## streams that stall, break off and are left in every way
 .PHONY: bench
 bench: .venv/.ready etcds ## measure everything of docs/performance.md
 	$(BIN)/python -m benchmarks
+
+.PHONY: load
+load: .venv/.ready ## 2,000 watches on one process: memory of each, delays, nothing lost, beside the stock gateway
+	$(BIN)/python -m benchmarks.watches --servers stock uvicorn
 
 .PHONY: etcds
 etcds: .venv/.ready ## build the etcd releases of tests/etcds, where Go is installed
