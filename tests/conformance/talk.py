@@ -19,7 +19,7 @@ from .line import End, Line, Taken
 from .post import Post
 from .websocket import BINARY, PING, WebSocket
 
-PROBES = 5
+PROBES = 25
 PROBE = b'{"ID":"1"}'
 DIGEST_BYTES = 32
 _VARYING = {"remaining_bytes", "version"}
