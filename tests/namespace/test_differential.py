@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from etcd_asgi.namespace.keys import end_of
@@ -49,6 +49,14 @@ def outside(etcd: RawEtcd, prefix: bytes) -> Any:
     )
 
 
+_ALL = {"key": b"\0", "range_end": b"\0"}
+_INNER = {"failure": [{"request_range": _ALL}, {"request_delete_range": {**_ALL, "prev_kv": True}}]}
+_TXN = {"failure": [{"request_txn": {**_INNER, "compare": [{**_ALL, "target": "VERSION"}]}}]}
+_NESTED = {**_TXN, "compare": [{**_ALL, "target": "VALUE", "value": b"other"}]}
+
+
+@example(prefix=b"a\xff", asked=[("/v3/kv/range", _ALL)], watched=[_ALL])
+@example(prefix=b"\xff\xff", asked=[("/v3/kv/txn", _NESTED)], watched=[])
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     prefix=st.sampled_from(PREFIXES),
@@ -67,9 +75,8 @@ def test_a_namespace_answers_as_an_etcd_of_its_own(
         pair.alone.put(key)
     before = outside(pair.crowded, prefix)
     scoped, alone = pair.scoped_side(prefix), pair.alone_side()
-    for lease in LEASES[:2]:
-        asked.insert(0, ("/v3/lease/grant", {"ID": lease, "TTL": 5000}))
-    for path, message in asked:
+    granted: list[Step] = [("/v3/lease/grant", {"ID": one, "TTL": 5000}) for one in LEASES[:2]]
+    for path, message in granted + asked:
         assert scoped.do(path, message) == alone.do(path, message)
     for create in watched:
         assert history(scoped, create) == history(alone, create)
