@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """``serve(etcd, GUARDED="1")``: the application, in a process of its own."""
     with ExitStack() as stack:
@@ -61,13 +61,13 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(serve: Serve, etcd: EtcdServer) -> AppServer:
     """The application in front of the shared etcd; leave it running."""
     return serve(etcd)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fragile_etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
     """An etcd to kill, whose watches often report progress. Leave it running."""
     log_path = tmp_path_factory.mktemp("etcd-") / "etcd.log"
@@ -76,7 +76,7 @@ def fragile_etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServe
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fragile(serve: Serve, fragile_etcd: EtcdServer) -> AppServer:
     """The application in front of it, to kill too; :func:`start` it again."""
     return serve(fragile_etcd)
