@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,9 +44,22 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """``serve(etcd, GUARDED="1")``: the application, in a process of its own."""
+    with _serving(tmp_path_factory) as serve:
+        yield serve
+
+
+@pytest.fixture(scope="session")
+def serve_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """The same, for the applications that all tests share."""
+    with _serving(tmp_path_factory) as serve:
+        yield serve
+
+
+@contextmanager
+def _serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def started(
@@ -62,9 +75,9 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 
 @pytest.fixture(scope="session")
-def site(serve: Serve, etcd: EtcdServer) -> AppServer:
+def site(serve_all: Serve, etcd: EtcdServer) -> AppServer:
     """The application in front of the shared etcd; leave it running."""
-    return serve(etcd)
+    return serve_all(etcd)
 
 
 @pytest.fixture(scope="session")
@@ -77,9 +90,9 @@ def fragile_etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServe
 
 
 @pytest.fixture(scope="session")
-def fragile(serve: Serve, fragile_etcd: EtcdServer) -> AppServer:
+def fragile(serve_all: Serve, fragile_etcd: EtcdServer) -> AppServer:
     """The application in front of it, to kill too; :func:`start` it again."""
-    return serve(fragile_etcd)
+    return serve_all(fragile_etcd)
 
 
 @pytest.fixture

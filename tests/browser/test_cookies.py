@@ -33,7 +33,7 @@ SOCKET = """(url) => new Promise((resolve) => {
 })"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def guarded(serve: Serve, etcd: EtcdServer) -> AppServer:
     """The application, for those who are logged in."""
     return serve(etcd, GUARDED="1")
