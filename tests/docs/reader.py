@@ -83,8 +83,9 @@ class Reader:
         log_path = self._folder / f"server-{self._served}.log"
         server = AppServer(app, log_path=log_path, folder=self._folder, env=env)
         self._server = self._stack.enter_context(server)
-        alive = [httpx.get(f"{server.url}{mount}/livez").text for mount in ("", "/etcd")]
-        assert "ok\n" in alive, f"{app} has no gateway at the root nor at /etcd"
+        alive = [httpx.get(f"{server.url}{mount}/livez") for mount in ("", "/etcd")]
+        there = [answer.text == "ok\n" or answer.status_code == 401 for answer in alive]
+        assert any(there), f"{app} has no gateway at the root nor at /etcd"
 
     def _command(self, line: str, snippet: Snippet) -> None:
         words = shlex.split(line, comments=True)
