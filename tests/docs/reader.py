@@ -100,6 +100,11 @@ class Reader:
                 self._curl(arguments, snippet)
             case ["make", target, *_]:
                 assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+            case ["pip", "install", requirement]:
+                extra = requirement.removeprefix("etcd-asgi[").removesuffix("]")
+                assert re.search(rf"^{extra} = ", (ROOT / "pyproject.toml").read_text(), re.M)
+            case ["etcd-asgi", command, *options]:
+                _check_options(command, options)
             case ["uvicorn", app, *_]:
                 self._serve(app, env)
             case _:
@@ -127,6 +132,14 @@ def _application(code: str) -> str | None:
         if isinstance(target, ast.Name)
     ]
     return next((name for name in ("app", "application") if name in names), None)
+
+
+def _check_options(command: str, options: list[str]) -> None:
+    """That a command has these options; it is run in ``tests/cli``."""
+    program = "from etcd_asgi.cli import main; main()"
+    told = _run([sys.executable, "-c", program, command, "--help"], ROOT)
+    for option in options:
+        assert not option.startswith("-") or re.search(rf"{option}\b", told), option
 
 
 def _run(command: list[str], folder: Path) -> str:
