@@ -82,6 +82,10 @@ browser: browser-ready ## the client module and its pages in a real browser
 browser-ready: .venv/.ready ## find a Chromium, or get one
 	$(BIN)/python -m tests.browser.chromium
 
+.PHONY: screenshots
+screenshots: browser-ready ## draw the pictures of docs/explorer.md again
+	$(BIN)/python tools/screenshots.py
+
 .PHONY: examples
 examples: .venv/.ready ## log in to both examples and see what each user may do
 	$(BIN)/pytest tests/examples

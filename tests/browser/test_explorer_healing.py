@@ -81,7 +81,7 @@ def test_a_gateway_that_comes_back_needs_no_reload(
     behind.put(key + "a", "first")
     explorer.show(key + "a")
     fragile.stop()
-    expect(explorer.state).to_have_text("Reconnecting")
+    expect(explorer.banner).to_contain_text("The server cannot be reached")
     behind.put(key + "a", "second")
     start(fragile)
     expect(explorer.state).to_have_text("Live")

@@ -225,6 +225,7 @@ class App {
 
   /** Nobody is logged in (any more): say so, and go on when somebody is. */
   lock(error) {
+    if (!$("gate").hidden) return;
     this.#live?.stop();
     gate(error, async () => {
       await readGrant(this.store);

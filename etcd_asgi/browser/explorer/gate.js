@@ -15,15 +15,18 @@ export function gate(error, again) {
       removeEventListener("focus", attempt);
     } catch (latest) {
       retry.disabled = false;
-      if (trouble(latest).detail !== detail) gate(latest, again);
+      if (trouble(latest).detail === detail) return;
+      removeEventListener("focus", attempt);
+      gate(latest, again);
     }
   };
   const retry = button("Try again", { kind: "primary", onclick: attempt });
   const advice = kind === "login"
     ? "This page uses the login of the application around it. Log in there; this page goes on when you come back."
     : "";
+  const same = detail.toLowerCase() === title.toLowerCase();
   fill($("gate"), el("div", { class: "gate-card" },
-    el("h1", {}, title), el("p", { class: "said" }, detail), advice && el("p", {}, advice),
+    el("h1", {}, title), same ? null : el("p", { class: "said" }, detail), advice && el("p", {}, advice),
     el("div", { class: "actions" }, retry,
       kind === "login" ? el("a", { class: "button", href: "/" }, "To the application") : null)));
   $("gate").hidden = false;

@@ -40,8 +40,8 @@ export class Status {
   #stay(error, state, again) {
     const { title, detail } = trouble(error);
     this.#away = state;
-    const note = state === "retrying" ? "Trying again; the page goes on by itself." : "";
-    this.#show("lasting", title, `${detail} ${note}`.trim(), button("Try now", { onclick: again }));
+    const text = state === "retrying" ? "Trying again; the page goes on by itself." : detail;
+    this.#show("lasting", title, text, button("Try now", { title: detail, onclick: again }));
   }
 
   #heal() {

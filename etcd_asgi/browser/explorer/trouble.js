@@ -30,5 +30,7 @@ export function kindOf(error) {
 
 export function trouble(error) {
   const kind = kindOf(error);
-  return { kind, title: TITLES[kind], detail: error.message || String(error) };
+  // Not even the gateway has answered.
+  const title = kind === "away" && error.status === 0 ? "The server cannot be reached" : TITLES[kind];
+  return { kind, title, detail: error.message || String(error) };
 }
