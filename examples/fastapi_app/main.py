@@ -36,7 +36,7 @@ def application(etcd: str, users: Users) -> FastAPI:
     app.mount("/etcd", gateway)
     app.mount("/page", StaticFiles(directory=PAGES))
     app.include_router(login_router(logins))
-    app.add_middleware(
+    app.add_middleware(  # with HTTPS in front: https_only=True
         SessionMiddleware, secret_key=secrets.token_hex(32), session_cookie="demo_session"
     )
 

@@ -12,6 +12,7 @@ import random
 import threading
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlencode
@@ -52,6 +53,7 @@ class Registry:
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
         )
         self._instances: list[Instance] = []
+        self._samples = list(SAMPLES.items())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -63,20 +65,25 @@ class Registry:
         self._stop.set()
 
     def _run(self) -> None:
-        is_ready = False
+        is_logged_in = False
         while not self._stop.is_set():
             try:
-                is_ready = is_ready or self._begin()
+                if not is_logged_in:
+                    self._send("login", urlencode(self._login).encode())
+                self._put_samples()
                 self._step()
-            except OSError:  # etcd or the application is away: try again
+                is_logged_in = True
+            except (OSError, HTTPException, ValueError):  # etcd or the application is away
                 self._instances.clear()
+                is_logged_in = False
             self._stop.wait(PAUSE)
 
-    def _begin(self) -> bool:
-        self._send("login", urlencode(self._login).encode())
-        for key, value in SAMPLES.items():
+    def _put_samples(self) -> None:
+        """Once: what visitors make of them stays."""
+        while self._samples:
+            key, value = self._samples[-1]
             self._call("kv/put", key=_text(key), value=_text(value))
-        return True
+            self._samples.pop()
 
     def _step(self) -> None:
         """All are heard of once more; then one comes or goes."""

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from etcd_asgi.testing.process import ChildProcess
+from tests.conftest import StartEtcd
 from tests.docs.markdown import ROOT, snippets
 from tests.hosts.serving import until
 from tests.hosts.target import TIMEOUT, text
@@ -129,6 +130,30 @@ def test_services_come_and_go_by_themselves(shared: Demo) -> None:
 
     gone = {"red": False, "blue": False}
     until(have_come_and_gone, "services that come and go")
+
+
+def test_services_come_again_when_etcd_does(tmp_path: Path, start_etcd: StartEtcd) -> None:
+    """With an etcd that runs already, and is killed and started again meanwhile."""
+    etcd = start_etcd()
+    demo = Demo(tmp_path, "--port=0", f"--etcd={etcd.endpoint}")
+    body = {"key": text("/teams/red/services/"), "range_end": text("/teams/red/services0")}
+
+    def newest() -> int:
+        answer = httpx.post(f"{etcd.endpoint}/v3/kv/range", json=body, timeout=TIMEOUT).json()
+        return max((int(kv["create_revision"]) for kv in answer.get("kvs", [])), default=0)
+
+    try:
+        demo.wait_until_ready()
+        until(newest, "a first service")
+        etcd.kill()
+        until(lambda: "cannot" in demo.output or "not reachable" in demo.output, "the outage")
+        etcd.restart()
+        before = newest()
+        until(lambda: newest() > before, "a service that came after the outage")
+        assert demo.process.poll() is None
+        assert "Traceback" not in demo.output, demo.output
+    finally:
+        demo.process.kill()
 
 
 def test_the_readme_shows_what_one_sees(shared: Demo) -> None:
