@@ -102,3 +102,58 @@ def test_a_redirect_to_a_login_means_that_nobody_is_logged_in(page: Page) -> Non
 
     page.route("**/kv/range", answer)
     assert page.evaluate("caught(etcd.get('k'))")["code"] == 16
+
+
+CUTTING = """async (size) => {
+  window.connections = 0;
+  const cutting = async (...request) => {
+    const response = await fetch(...request);
+    if (!response.url.endsWith("/watch")) return response;
+    let left = size * 2 ** connections++;
+    const cut = new TransformStream({
+      transform(chunk, out) {
+        out.enqueue(chunk.subarray(0, left));
+        left -= chunk.length;
+        if (left <= 0) out.terminate();
+      },
+    });
+    const { status, headers } = response;
+    return new Response(response.body.pipeThrough(cut), { status, headers });
+  };
+  window.etcd = new Etcd({ base: etcd.base, fetch: cutting });
+}"""
+
+
+def test_answers_that_are_cut_off_anywhere_lose_and_repeat_nothing(page: Page, key: str) -> None:
+    page.evaluate(CUTTING, 400)
+    found = page.evaluate(
+        """async (key) => {
+          let from;
+          for (let number = 0; number < 30; number++) {
+            const { revision } = await etcd.put(key, String(number));
+            from ??= revision;
+          }
+          const seen = [];
+          for await (const { entry } of etcd.watch(key, { from })) {
+            if (entry.value === "20") for (let number = 30; number < 50; number++) {
+              await etcd.put(key, String(number));
+            }
+            if (seen.push(entry.value) === 50) break;
+          }
+          return [seen, connections > 2];
+        }""",
+        key,
+    )
+    assert found == [[str(number) for number in range(50)], True]
+
+
+def test_every_version_prefix_will_do(page: Page, outside: Outside, key: str) -> None:
+    page.evaluate("window.etcd = new Etcd({ base: '/etcd/v3beta' })")
+    assert page.evaluate(BINARY, key) == [["grün", "\0\ufffd"], [0, 200], True]
+    error = page.evaluate("(key) => caught(etcd.put(key, 'x', { ifRevision: 0 }))", key)
+    assert (error["name"], error["current"]) == ("Conflict", "first")
+    assert page.evaluate("caught(etcd.put('', 'x'))")["code"] == 3
+    script = """async (key) => {
+      for await (const change of etcd.watch(key, { initial: true })) return short(change);
+    }"""
+    assert page.evaluate(script, key) == f"reset initial {key}"
