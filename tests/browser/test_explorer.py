@@ -181,6 +181,32 @@ def test_changes_made_elsewhere_show_at_once(
     expect(explorer.button("Create again")).to_be_visible()
 
 
+def test_the_key_that_is_shown_stays_live_while_one_searches_elsewhere(
+    explorer: Explorer, outside: Outside, key: str
+) -> None:
+    outside.put(key + "a", "first")
+    outside.put(key + "b/c")
+    explorer.show(key + "a")
+    explorer.search(key + "b")
+    expect(explorer.row("a")).to_have_count(0)
+    outside.put(key + "a", "second")
+    expect(explorer.value).to_have_text("second")
+    outside.delete(key + "a")
+    expect(explorer.page.get_by_text("deleted", exact=True)).to_be_visible()
+
+
+def test_reading_again_keeps_what_is_open(explorer: Explorer, outside: Outside, key: str) -> None:
+    outside.put(key + "a/b/c", "first")
+    outside.put(key + "z")
+    for row in ("a/", "b/", "c"):
+        explorer.row(row).click()
+    explorer.button("Read again").click()
+    expect(explorer.state).to_have_text("Live")
+    assert explorer.names() == ["a/", "b/", "c", "z"]
+    outside.put(key + "a/b/d")
+    expect(explorer.row("d")).to_be_visible()
+
+
 def test_an_edited_key_keeps_its_lease(explorer: Explorer, outside: Outside, key: str) -> None:
     lease = outside.call("lease/grant", TTL=600)["ID"]
     outside.put(key + "a", "first", lease=lease)

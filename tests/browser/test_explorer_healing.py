@@ -105,6 +105,31 @@ def test_history_that_was_compacted_meanwhile_makes_the_page_list_again(
     expect(explorer.value).to_have_text("second")
 
 
+HIDDEN = """(hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_page_out_of_sight_lets_go_of_its_watch_and_catches_up_later(
+    open_page: Open, fragile: AppServer, behind: Outside, key: str
+) -> None:
+    page = open_page(fragile, "/bare")
+    page.clock.install()
+    page.goto(f"{fragile.url}/etcd/explorer/")
+    explorer = Explorer(page)
+    explorer.search(key)
+    behind.put(key + "a")
+    expect(explorer.row("a")).to_be_visible()
+    page.evaluate(HIDDEN, True)
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/watch")):
+        page.clock.fast_forward(61_000)
+    behind.put(key + "b")
+    page.evaluate(HIDDEN, False)
+    expect(explorer.row("b")).to_be_visible()
+    expect(explorer.state).to_have_text("Live")
+
+
 def test_a_visitor_without_a_login_is_told_so_and_goes_on_after_it(
     open_page: Open, serve: Serve, etcd: EtcdServer, outside: Outside, key: str
 ) -> None:

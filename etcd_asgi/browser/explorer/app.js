@@ -1,6 +1,7 @@
 // The explorer: a tree of keys at one side, one of them at the other. This file joins the parts.
 
 import { shown } from "./bytes.js";
+import { background } from "./background.js";
 import { confirm, help } from "./dialog.js";
 import { button, el, fill } from "./dom.js";
 import { gate } from "./gate.js";
@@ -154,6 +155,7 @@ class App {
     panel.addEventListener("folder", ({ detail }) => this.find(detail));
     this.#show(panel);
     this.#view.select(key);
+    this.#live.attend(key);
     await this.#tree.reveal(key);
     this.#view.reveal();
   }
@@ -173,6 +175,7 @@ class App {
 
   #show(panel) {
     this.#panel = panel;
+    this.#live.attend(null);
     this.#view.select(null);
     document.body.dataset.shows = panel ? "panel" : "tree";
     fill($("detail"), panel ? panel.node : $("welcome").content.cloneNode(true));
@@ -201,7 +204,7 @@ class App {
   /** A key was changed here: without a watch the tree learns it from this. */
   saved(key, kv) {
     if (this.may.watch || !this.#tree) return;
-    const revision = kv?.modified ?? this.#tree.root.countRevision;
+    const revision = kv?.modified ?? this.#tree.root.countRevision + 1n;
     this.#tree.take({ type: kv ? "put" : "delete", key, revision, kv, created: kv?.version === 1n });
   }
 
@@ -244,6 +247,7 @@ class App {
   // ---- keys and clicks ---------------------------------------------------------------------------------
 
   #listen() {
+    background({ hide: () => this.#live.hide(), show: () => $("gate").hidden && this.#refresh() });
     addEventListener("hashchange", () => this.#route());
     shortcuts({
       escape: () => this.#escape(),
@@ -258,18 +262,15 @@ class App {
     });
     this.#field.addEventListener("search", ({ detail }) => this.search(detail));
     this.#field.addEventListener("done", () => $("tree").focus());
-    $("refresh").addEventListener("click", () => this.#live.follow(this.#fresh()));
+    $("refresh").addEventListener("click", () => this.#refresh());
     $("new").addEventListener("click", () => this.create());
     $("show-leases").addEventListener("click", () => {
       location.hash = leasesHash();
     });
   }
 
-  // All as new, with the folders that are open.
-  #fresh() {
-    this.#tree.reload();
-    this.#again();
-    return this.#tree;
+  async #refresh() {
+    await Promise.all([this.#live.show(), this.#again()]);
   }
 }
 

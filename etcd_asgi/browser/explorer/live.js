@@ -12,6 +12,8 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 export class Live extends EventTarget {
   #store;
   #watch = null;
+  #tree = null;
+  #aside = { key: null, watch: null }; // the key that is shown, where the tree's watch does not see it
   #turn = 0; // the follow() that counts; older ones stop by themselves
   #mayWatch;
 
@@ -24,6 +26,8 @@ export class Live extends EventTarget {
   /** Follow a tree: list it, then keep it up to date. */
   async follow(tree) {
     this.stop();
+    this.#tree = tree;
+    this.attend(this.#aside.key);
     const turn = this.#turn;
     this.#tell("connecting");
     for (let wait = FIRST_PAUSE; !tree.root.loaded; wait = Math.min(LONGEST_PAUSE, wait * 2)) {
@@ -41,17 +45,48 @@ export class Live extends EventTarget {
     else this.#tell("still");
   }
 
+  /** End all watches. */
   stop() {
     this.#turn += 1;
     this.#watch?.close();
-    this.#watch = null;
+    this.#aside.watch?.close();
+    this.#watch = this.#aside.watch = null;
+  }
+
+  /** Follow the key that is shown too, wherever it is; null: none is. */
+  attend(key) {
+    this.#aside.watch?.close();
+    const seen = key === null || !this.#mayWatch || key.startsWith(this.#tree.prefix);
+    this.#aside = { key, watch: seen ? null : this.#beside(key) };
+  }
+
+  #beside(key) {
+    return this.#store.watch({ key }, {
+      take: (event) => this.dispatchEvent(new CustomEvent("event", { detail: event })),
+      reset: () => this.dispatchEvent(new Event("reset")),
+      state: (state) => state === "live" && this.dispatchEvent(new Event("reset")),
+    });
+  }
+
+  /** A page in the background holds no connection: browsers have few of them for one host. */
+  hide() {
+    this.stop();
+    this.#tell("connecting");
+  }
+
+  /** The page is seen again: list what is shown, and go on. */
+  async show() {
+    const turn = this.#turn;
+    await this.#tree.reload();
+    if (turn === this.#turn) this.follow(this.#tree);
   }
 
   #begin(tree, turn) {
     const current = (action) => (...given) => {
       if (turn === this.#turn) action(...given);
     };
-    this.#watch = this.#store.watch(tree.prefix, tree.root.countRevision + 1n, {
+    const target = { prefix: tree.prefix, from: tree.root.countRevision + 1n };
+    this.#watch = this.#store.watch(target, {
       take: current((event) => {
         tree.take(event);
         this.dispatchEvent(new CustomEvent("event", { detail: event }));

@@ -103,6 +103,7 @@ export class KeyPanel extends EventTarget {
     this.#editor = null;
     this.#format = formatsOf(this.#last.value)[0];
     this.#draw();
+    this.#tabs.querySelector(".button")?.focus({ preventScroll: true }); // what had the focus is gone
   }
 
   async save() {
@@ -181,14 +182,14 @@ export class KeyPanel extends EventTarget {
   }
 
   async remove() {
-    if (!this.#app.may.remove || !this.#kv || this.#editor) return;
+    if (!this.#app.may.remove || !this.#kv || this.#editor || this.#busy || this.#choosing) return;
     const { modified } = this.#kv;
     const sure = await confirm("Delete this key?", `${shown(this.key)} at revision ${number(modified)}`, "Delete");
     if (sure) await this.#swap(null, modified);
   }
 
   showTab(tab) {
-    if (this.#editor) return;
+    if (this.#editor || this.#choosing) return;
     this.#tab = tab;
     this.#draw();
   }

@@ -91,17 +91,16 @@ export class Store {
     return this.#etcd.grant();
   }
 
-  /** Watch a prefix from a revision on; `take(event)`, `reset()` and `state(name, error)` are told. */
-  watch(prefix, from, { take, reset, state }) {
-    const target = prefix ? { prefix: unbinary(prefix) } : { prefix: "" };
-    const watch = this.#etcd.watch(target, {
-      from,
+  /** Watch a prefix or a key, from a revision or from now on; `take(event)`, `reset()` and `state(name, error)` are told. */
+  watch({ prefix, key, from }, { take, reset, state }) {
+    const target = key === undefined ? { prefix: unbinary(prefix) } : { key: unbinary(key) };
+    return this.#etcd.watch(target, {
+      ...(from === undefined ? {} : { from }),
       list: "none",
       onChange: (change) => (change.type === "reset" ? reset(change) : take(eventOf(change))),
       onState: state,
       onError: (error) => state("failed", error),
     });
-    return watch;
   }
 
   leases() {

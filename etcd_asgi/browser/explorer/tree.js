@@ -7,13 +7,19 @@ import { entryOf, page } from "./listing.js";
 class Folder {
   constructor(prefix, from, end) {
     Object.assign(this, { kind: "folder", id: prefix, from, end, open: false });
-    this.forget();
+    // cursor: where unlisted entries begin; null when all are listed.
+    Object.assign(this, { entries: [], cursor: from, loaded: false, error: null });
+    // touched: when a key was last put below it, while it was not listed.
+    Object.assign(this, { count: null, countRevision: 0n, touched: 0n });
   }
 
-  forget() {
-    // cursor: where unlisted entries begin; null when all are listed.
-    Object.assign(this, { entries: [], cursor: this.from, loaded: false, error: null });
-    Object.assign(this, { count: null, countRevision: 0n });
+  /** Take in a page of keys. */
+  fill({ entries, cursor, revision, count }) {
+    if (!this.loaded) Object.assign(this, { count, countRevision: revision });
+    for (const entry of entries) {
+      if (!this.find(entry)) this.entries.splice(this.place(entry.id), 0, made(entry));
+    }
+    Object.assign(this, { loaded: true, cursor });
   }
 
   /** Where an entry is, or would be. */
@@ -44,7 +50,8 @@ const folderOf = (prefix) => new Folder(prefix, prefix, rangeEnd(prefix));
 /** Fires "change" when rows() differ, and "failed" with the error of a listing. */
 export class Tree extends EventTarget {
   #store;
-  #loading = new Map(); // folder -> {done: promise of its page}
+  #loading = new Map(); // folder -> promise of its page
+  #reload = null; // the reload that is under way
   #missed = []; // events that came while pages were under way
   #doubtful = new Set(); // folders that may have no keys any more
 
@@ -77,25 +84,32 @@ export class Tree extends EventTarget {
     return { kind: "more", row: `m:${folder.id}`, folder, state, parent: folder, error: folder.error };
   }
 
-  /** List the first page of all open folders again. */
+  /** List again all that is listed, and show it when it is there: until then nothing moves. */
   async reload() {
-    const open = [];
-    const collect = (folder) => {
-      open.push(folder.id);
-      for (const entry of folder.entries) if (entry.kind === "folder" && entry.open) collect(entry);
-    };
-    collect(this.root);
-    const wanted = this.root.entries.length;
-    this.#loading.clear();
-    this.#missed = [];
-    this.root.forget();
-    await this.more(this.root, Math.max(wanted, 1));
-    for (const id of open.slice(1)) await this.#reopen(id);
+    const turn = (this.#reload = {});
+    try {
+      const fresh = await this.#again(this.root);
+      if (turn !== this.#reload) return;
+      this.root = fresh;
+      for (const event of this.#missed) this.#apply(event);
+    } catch (error) {
+      if (turn === this.#reload) this.dispatchEvent(new CustomEvent("failed", { detail: error }));
+    } finally {
+      if (turn === this.#reload) this.#reload = null;
+      this.#settle();
+      this.#changed();
+    }
   }
 
-  async #reopen(prefix) {
-    const folder = this.folder(prefix);
-    if (folder && !folder.open) await this.open(folder);
+  async #again(folder) {
+    const fresh = new Folder(folder.id, folder.from, folder.end);
+    fresh.open = folder.open;
+    const want = Math.max(folder.entries.length, 1);
+    fresh.fill(await page(this.#store, { folder: fresh.id, from: fresh.from, end: fresh.end, want }));
+    for (const old of folder.entries.filter((entry) => entry.open)) {
+      if (fresh.find(old)) fresh.entries[fresh.place(old.id)] = await this.#again(old);
+    }
+    return fresh;
   }
 
   /** The folder with this prefix, if it is listed. */
@@ -130,57 +144,49 @@ export class Tree extends EventTarget {
   }
 
   /** List the next page of a folder, unless one is under way. */
-  async more(folder, want = undefined) {
+  async more(folder) {
     if (folder.loaded && folder.cursor === null && !folder.error) return;
     if (!this.#loading.has(folder)) {
-      const job = {};
-      this.#loading.set(folder, job);
-      job.done = this.#load(folder, want, job);
+      this.#loading.set(folder, this.#load(folder));
       this.#changed();
     }
-    await this.#loading.get(folder)?.done;
+    await this.#loading.get(folder);
   }
 
-  async #load(folder, want, job) {
+  async #load(folder) {
     folder.error = null;
     try {
-      const got = await page(this.#store, { folder: folder.id, from: folder.cursor, end: folder.end, want });
-      if (this.#done(folder, job)) this.#take(folder, got);
+      const got = await page(this.#store, { folder: folder.id, from: folder.cursor, end: folder.end });
+      const counted = folder.loaded ? [] : [folder];
+      folder.fill(got);
+      for (const event of this.#missed) if (event.revision > got.revision) this.#apply(event, counted);
     } catch (error) {
-      if (!this.#done(folder, job)) return;
       folder.error = error;
       this.dispatchEvent(new CustomEvent("failed", { detail: error }));
     }
+    this.#loading.delete(folder);
+    this.#settle();
     this.#changed();
   }
 
-  // Whether a page is still wanted: a reload in between has dropped it.
-  #done(folder, job) {
-    return this.#loading.get(folder) === job && this.#loading.delete(folder);
-  }
-
-  #take(folder, { entries, cursor, revision, count }) {
-    if (!folder.loaded) Object.assign(folder, { count, countRevision: revision });
-    for (const entry of entries) {
-      if (!folder.find(entry)) folder.entries.splice(folder.place(entry.id), 0, made(entry));
-    }
-    Object.assign(folder, { loaded: true, cursor });
-    for (const event of this.#missed) if (event.revision > revision) this.#apply(event);
-    if (this.#loading.size === 0) this.#missed = [];
+  // Nothing is under way any more that could have missed an event.
+  #settle() {
+    if (this.#loading.size === 0 && !this.#reload) this.#missed = [];
   }
 
   /** Bring an event in: {type: "put" | "delete", key, revision, created}. */
   take(event) {
-    if (this.#loading.size > 0) this.#missed.push(event);
+    if (this.#loading.size > 0 || this.#reload) this.#missed.push(event);
     this.#apply(event);
     this.#changed();
   }
 
-  #apply(event) {
+  // Entries may be told twice; counts may not: `counted` has the folders that this event has not been counted in.
+  #apply(event, counted = null) {
     if (!event.key.startsWith(this.prefix)) return;
     const path = this.#path(event);
-    for (const folder of path.folders) this.#count(folder, event);
-    if (event.type === "put") this.#add(path);
+    for (const folder of counted ?? path.folders) if (path.folders.includes(folder)) this.#count(folder, event);
+    if (event.type === "put") this.#add(path, event.revision);
     else this.#remove(path);
   }
 
@@ -197,13 +203,14 @@ export class Tree extends EventTarget {
   }
 
   #count(folder, event) {
-    if (folder.count === null || event.revision < folder.countRevision) return;
+    if (folder.count === null || event.revision <= folder.countRevision) return;
     if (event.type === "delete") folder.count = Math.max(0, folder.count - 1);
     else if (event.created) folder.count += 1;
   }
 
-  #add({ folders, entry, found }) {
+  #add({ folders, entry, found }, revision) {
     const folder = folders.at(-1);
+    if (found?.kind === "folder") found.touched = revision;
     if (!found && folder.covers(entry.id)) folder.entries.splice(folder.place(entry.id), 0, made(entry));
   }
 
@@ -232,8 +239,9 @@ export class Tree extends EventTarget {
     this.#doubtful.clear();
     for (const folder of folders) {
       try {
-        const { kvs } = await this.#store.range({ key: folder.from, end: folder.end, limit: 1, keysOnly: true });
-        if (kvs.length === 0) this.#drop(folder);
+        const range = { key: folder.from, end: folder.end, limit: 1, keysOnly: true };
+        const { kvs, revision } = await this.#store.range(range);
+        if (kvs.length === 0 && folder.touched <= revision) this.#drop(folder);
       } catch {
         return; // the next listing tells
       }

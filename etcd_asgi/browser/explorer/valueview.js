@@ -9,6 +9,8 @@ import { isJson, layout, pretty } from "./json.js";
 
 const SHOWN_BYTES = 64 * 1024; // a longer value is cut until somebody asks for all of it
 
+const COLOURED_BYTES = 256 * 1024; // a longer one is laid out without colours: each is an element
+
 const UNSEEN = /([\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}])/u;
 
 // Characters that cannot be seen, such as those that turn the direction of a line, as what they are.
@@ -33,7 +35,8 @@ function nodes(bytes, format) {
   if (bytes.length === 0) return [el("span", { class: "faint" }, "(empty value)")];
   if (format === "hex") return hexNodes(bytes);
   const text = utf8(bytes) ?? "";
-  return format === "json" ? jsonNodes(text) : visible(text);
+  if (format === "json") return bytes.length > COLOURED_BYTES ? visible(pretty(text)) : jsonNodes(text);
+  return visible(text);
 }
 
 // The beginning of a long value, cut between two characters.
