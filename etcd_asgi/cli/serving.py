@@ -46,11 +46,19 @@ def serve(arguments: Sequence[str]) -> None:
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
     url = f"http://{host}:{listener.getsockname()[1]}"
     print(f"{', '.join(chosen.upstream)} is served on {url}; Ctrl-C ends it", flush=True)
+
+    class Server(uvicorn.Server):
+        """A server that ends the streams first: uvicorn waits for what is under way."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await gateway.aclose()
+            await super().shutdown(sockets)
+
     config = uvicorn.Config(
         gateway, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE
     )
     with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is closed
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config).run(sockets=[listener])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,9 +31,10 @@ _NOTHING_LEFT = (
 def gateway_router(gateway: Gateway, *, dependencies: Sequence[Any] = ()) -> APIRouter:
     """A router with *gateway* at and below its prefix: HTTP in all forms, and WebSockets.
 
-    The dependencies run before each request, and before each WebSocket is accepted. One that raises
-    ``HTTPException`` ends it there, in FastAPI's own form of errors. One that is to guard
-    WebSockets takes an ``HTTPConnection``, which both have, in place of a ``Request``.
+    The dependencies run before each request, and before each WebSocket is accepted. One that
+    raises ``HTTPException`` ends it there, in FastAPI's own form of errors; a WebSocket is refused
+    with its status, or by early releases of Starlette with 500. One that is to guard WebSockets
+    takes an ``HTTPConnection``, which both have, in place of a ``Request``.
 
     The application closes the gateway when it shuts down.
 

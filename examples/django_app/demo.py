@@ -55,12 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(etcd: str, name: str, database: Path, listener: socket.socket) -> None:
     os.environ["ETCD_URL"] = etcd
     os.environ["DJANGO_DATABASE"] = str(database)
-    from examples.django_app.asgi import application
+    from examples.django_app.asgi import application, gateway
 
     passwords = demo_passwords()
     _make_users(passwords)
     print(_welcome(etcd, name, listener.getsockname()[1], passwords), flush=True)
-    serve(application, listener)
+    serve(application, gateway, listener)
 
 
 def _make_users(passwords: Mapping[str, str]) -> None:

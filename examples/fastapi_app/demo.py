@@ -57,7 +57,7 @@ def _run(etcd: str, name: str, listener: socket.socket) -> None:
     with ExitStack() as stack:
         for user in WRITERS:
             stack.enter_context(Registry(url, user, passwords[user]))
-        serve(app, listener)
+        serve(app, app.state.gateway, listener)
 
 
 def _welcome(etcd: str, name: str, url: str, passwords: Mapping[str, str]) -> str:

@@ -33,6 +33,7 @@ def application(etcd: str, users: Users) -> FastAPI:
 
     gateway = Gateway(etcd, access=access, explorer=True)
     app = FastAPI(lifespan=gateway.lifespan, openapi_url=None)
+    app.state.gateway = gateway
     app.mount("/etcd", gateway)
     app.mount("/page", StaticFiles(directory=PAGES))
     app.include_router(login_router(logins))

@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from etcd_asgi import Gateway
 from etcd_asgi.testing import EtcdServer
 
 LAST_PORT = 65535
@@ -62,10 +63,23 @@ def listen(port: int) -> socket.socket:
     raise SystemExit(f"no port from {port} on is free")
 
 
-def serve(app: Any, listener: socket.socket) -> None:
+def serve(app: Any, gateway: Gateway, listener: socket.socket) -> None:
     """Serve *app* until a signal comes."""
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE)
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, gateway).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that ends the gateway's streams first: uvicorn waits for what is under way."""
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End in order."""
+        await self._gateway.aclose()
+        await super().shutdown(sockets)
 
 
 class _Stopped(SystemExit):

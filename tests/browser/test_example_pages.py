@@ -1,12 +1,14 @@
 """The page of the examples: log in, see the team's keys live, edit them, log out."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import TIMEOUT, Open
+from tests.conftest import StartEtcd
 from tests.examples.visiting import Example, call, running, text
 
 
@@ -99,3 +101,21 @@ def test_the_explorer_shows_the_teams_keys(
     page = log_in(open_page, example, "red-writer")
     page.get_by_role("link", name="Explorer").click()
     expect(page.get_by_text("explored")).to_be_visible()
+
+
+def test_the_page_goes_on_when_etcd_comes_back(
+    open_page: Open, start_etcd: StartEtcd, tmp_path: Path
+) -> None:
+    """A change made while nobody could see it is shown without a reload."""
+    etcd = start_etcd()
+    with running("fastapi", tmp_path, f"--etcd={etcd.endpoint}") as example:
+        page = log_in(open_page, example, "blue-writer")
+        state = page.locator("#state")
+        etcd.kill()
+        expect(state).to_have_text("retrying", timeout=TIMEOUT)
+        etcd.restart()
+        body = {"key": text("/teams/blue/missed"), "value": text("no")}
+        assert httpx.post(f"{etcd.endpoint}/v3/kv/put", json=body).status_code == 200
+        row = page.locator("li", has=page.locator("code", has_text="missed"))
+        expect(row.get_by_label("value")).to_have_value("no", timeout=TIMEOUT)
+        expect(state).to_have_text("live", timeout=TIMEOUT)

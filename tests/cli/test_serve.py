@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -79,6 +80,18 @@ def test_read_only_is_read_only_in_its_namespace(
         found = httpx.post(f"{url}/v3/kv/range", json=body).json()
         assert [kv["key"] for kv in found["kvs"]] == [text("a")]
         assert put(url, key).status_code == 403
+
+
+def test_it_ends_in_order_while_a_watch_is_open(etcd: EtcdServer, tmp_path: Path, key: str) -> None:
+    """Its log is looked at when it has ended."""
+    with (
+        httpx.Client(timeout=TIMEOUT) as client,
+        ExitStack() as open_watches,
+        serving(tmp_path, "--upstream", etcd.endpoint) as url,
+    ):
+        body = {"create_request": {"key": text(key)}}
+        watch = open_watches.enter_context(client.stream("POST", f"{url}/v3/watch", json=body))
+        assert '"created":true' in next(watch.iter_lines())
 
 
 def test_versions_can_be_chosen(etcd: EtcdServer, tmp_path: Path, key: str) -> None:

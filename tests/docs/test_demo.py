@@ -195,6 +195,8 @@ def test_it_ends_while_a_watch_is_open(demo: Demo) -> None:
         with client.stream("POST", "/etcd/v3/watch", json=body) as watch:
             assert b"created" in next(watch.iter_bytes())
             assert demo.end(signal.SIGINT) == 0
+    assert "Traceback" not in demo.output
+    assert "ERROR" not in demo.output
 
 
 def test_a_port_that_is_taken_is_told_and_the_next_free_one_is_used(tmp_path: Path) -> None:
