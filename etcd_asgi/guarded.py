@@ -56,9 +56,13 @@ class GuardedTranscoder(Transcoder):
                 await self._begin(*session, metadata, timeout)
             request = message.SerializeToString()
             answer = await self._upstream.unary(self.binding.rpc, request, metadata, timeout)
-        except (Denied, UpstreamError) as error:
+        except Denied as error:
             passage.record(keys, error.code)
             raise
+        except UpstreamError as error:
+            told = passage.told(error)
+            passage.record(keys, told.code)
+            raise told from error
         except CancelledError:
             passage.record(keys, Code.CANCELLED)
             raise

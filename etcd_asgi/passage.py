@@ -14,7 +14,8 @@ from starlette.requests import HTTPConnection
 
 from etcd_asgi.access import Grant
 from etcd_asgi.audit import Audit, AuditRecord, is_write, named, outcome, written_keys
-from etcd_asgi.errors import Denied
+from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.namespace.refusals import with_code
 from etcd_asgi.quota import Watching
 
 Authorize = Callable[[HTTPConnection, str, Message], Awaitable[bool | None] | bool | None]
@@ -89,6 +90,10 @@ class Passage:
     def session(self, message: Message) -> tuple[Any, Message] | None:
         """The part of an entered request that wants a lease, and the request for that lease."""
         return None if self.namespace is None else self.namespace.session(self.rpc, message)
+
+    def told(self, error: UpstreamError) -> UpstreamError:
+        """What the caller shall hear of etcd's *error*."""
+        return error if self.namespace is None else with_code(error)
 
     def close(self) -> None:
         """The request has been answered."""

@@ -103,7 +103,6 @@ async def test_a_body_is_no_longer_than_granted(client: httpx.AsyncClient, key: 
 async def test_one_watch_too_many_is_refused(client: httpx.AsyncClient, key: str) -> None:
     create = json.dumps({"create_request": {"key": text(key)}})
     answer = await client.post("/v3/watch", content=create * 2, headers=FEW)
-    assert answer.status_code == 429
     assert "too many open watches: 1 are granted" in answer.text
 
 

@@ -48,4 +48,4 @@ def test_a_leader_without_a_lease_can_proclaim_and_resign(red: Caller) -> None:
     red.call("/v3/election/resign", leader={**leader, "lease": 0})
     assert len(leases(red)) == 2
     status, answer = red.ask("/v3/election/leader", name=b"boss")
-    assert (status, answer["message"]) == (500, "election: no leader")
+    assert (status, answer["message"]) == (404, "election: no leader")
