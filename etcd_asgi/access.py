@@ -59,9 +59,10 @@ class Grant:
     """The RPCs it may call, by names such as ``KV.Range``. Operations in a transaction count as
     the RPCs that they are."""
 
-    namespace: bytes = b""
+    namespace: bytes | None = None
     """The prefix under which the caller's keys are; the caller does not see it. RPCs that cannot
-    be held in it are refused."""
+    be held in it are refused. ``None``: all of etcd; an empty prefix, which would be the same, is
+    taken for the mistake that it probably is."""
 
     credentials: Password | None = None
     """The etcd user that stands for the caller; ``None``: the gateway's own, if it has any."""
@@ -91,8 +92,12 @@ class Grant:
             raise ValueError(
                 "Grant() takes credentials= or forward_token=True: a call is made as one etcd user"
             )
-        if not isinstance(self.namespace, bytes):
-            raise ValueError("Grant(namespace=...) takes bytes, such as b'/teams/red/'")
+        prefix: object = self.namespace
+        if prefix is not None and not (isinstance(prefix, bytes) and prefix):
+            raise ValueError(
+                "Grant(namespace=...) takes bytes, at least one, such as b'/teams/red/'; for all of"
+                " etcd leave it out"
+            )
         for name in ("max_watches", "max_range_limit", "max_body_bytes"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value <= 0):

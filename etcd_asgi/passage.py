@@ -114,7 +114,7 @@ class Passage:
             user=self.user,
             client=_client(self.conn),
             rpc=self.rpc,
-            namespace=self.grant.namespace.decode("utf-8", "backslashreplace"),
+            namespace=(self.grant.namespace or b"").decode("utf-8", "backslashreplace"),
             keys=some,
             more_keys=more,
             revision=0 if header is None else header.revision,

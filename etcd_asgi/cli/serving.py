@@ -95,7 +95,7 @@ def _gateway(chosen: argparse.Namespace) -> Gateway:
         raise ValueError(_NEEDS_ALLOWING)
     grant = Grant(
         rpcs=READ_ONLY if chosen.read_only else FULL,
-        namespace=os.fsencode(chosen.namespace),
+        namespace=os.fsencode(chosen.namespace) or None,
         forward_token=credentials is None,
     )
     return Gateway(
