@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import Any
 
 from starlette.requests import HTTPConnection
 
 from etcd_asgi.access import Grant
+from etcd_asgi.errors import Denied
 
 GrantFor = Callable[[Any], Grant]
 """A host's decision about a Django user. It may ask Django's database."""
@@ -46,11 +48,24 @@ def access_for(grant_for: GrantFor) -> Callable[[HTTPConnection], Awaitable[Gran
         gateway = Gateway("http://127.0.0.1:2379", access=access_for(grant_for))
 
     The function runs in a thread and may use Django's database; the connections that it opens are
-    closed after it.
+    closed after it. Django's ``PermissionDenied`` counts as ``Denied`` with 403.
+
+    Raises:
+        TypeError: the function is async.
     """
+    if iscoroutinefunction(grant_for):
+        raise TypeError(
+            "access_for() takes a plain function, which may ask Django's database; an async access="
+            " calls `await django_user(conn)` itself"
+        )
 
     async def access(conn: HTTPConnection) -> Grant:
-        grant: Grant = await _in_thread(conn, grant_for)
+        from django.core.exceptions import PermissionDenied
+
+        try:
+            grant: Grant = await _in_thread(conn, grant_for)
+        except PermissionDenied as error:
+            raise Denied(403, str(error) or "permission denied") from error
         return grant
 
     return access

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from starlette.requests import HTTPConnection
 
-from etcd_asgi import KEY_VALUE, Grant
+from etcd_asgi import KEY_VALUE, Denied, Grant
 from etcd_asgi.access import decide
 from etcd_asgi.contrib.django import access_for, django_user
 
@@ -186,3 +186,24 @@ async def test_a_plain_function_may_ask_the_database_and_leaves_no_connection() 
     grant = await decide(access_for(grant_for), conn(cookie).scope)
     assert (grant.namespace, grant.user) == (b"/red/", "ada")
     assert opened[0].connection is None
+
+
+@pytest.mark.parametrize(("told", "message"), [("not you", "not you"), ("", "permission denied")])
+async def test_djangos_own_refusal_is_a_denial(told: str, message: str) -> None:
+    from django.core.exceptions import PermissionDenied
+
+    def grant_for(user: Any) -> Grant:
+        raise PermissionDenied(told)
+
+    with pytest.raises(Denied) as refused:
+        await decide(access_for(grant_for), conn(None).scope)
+    assert (refused.value.status, refused.value.message) == (403, message)
+
+
+def test_an_async_function_is_refused_with_the_fix() -> None:
+    async def grant_for(user: Any) -> Grant:
+        return Grant()
+
+    mistaken: Any = grant_for
+    with pytest.raises(TypeError, match=r"await django_user\(conn\)"):
+        access_for(mistaken)
