@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from etcd_asgi.testing import EtcdServer
+from tests.conftest import StartEtcd
 from tests.docs.markdown import ROOT, documents, snippets
 from tests.docs.reader import Reader
 
@@ -13,12 +13,12 @@ from tests.docs.reader import Reader
 @pytest.mark.parametrize(
     "document", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in documents()]
 )
-def test_a_document_does_what_it_says(document: Path, etcd: EtcdServer, tmp_path: Path) -> None:
-    if document.parent.parent.name == "examples":
-        for file in document.parent.glob("*.py"):
-            (tmp_path / file.name).write_bytes(file.read_bytes())
+def test_a_document_does_what_it_says(
+    document: Path, start_etcd: StartEtcd, tmp_path: Path
+) -> None:
+    """Each has an etcd of its own: what one writes, another would show."""
     with ExitStack() as stack:
-        reader = Reader(tmp_path, etcd.endpoint, stack)
+        reader = Reader(tmp_path, start_etcd().endpoint, stack)
         for snippet in snippets(document):
             reader.does(snippet)
         reader.finish()
