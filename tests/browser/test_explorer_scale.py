@@ -101,3 +101,24 @@ def test_a_burst_of_changes_is_all_there_in_the_end(
     put_many(outside, [f"{key}f/{number:04}" for number in range(900, 1300)])
     expect(explorer.row("f/").locator(".count")).to_have_text("1,300")
     expect(explorer.page.locator("#count")).to_have_text("1,300 keys")
+
+
+def test_a_large_value_is_cut_until_one_asks_for_all(
+    explorer: Explorer, outside: Outside, key: str
+) -> None:
+    lines = [f"line {number}" for number in range(100_000)]
+    for changed in (10, 50_000):
+        lines[changed] = "changed"
+        outside.put(key + "large", "\n".join(lines))
+    explorer.search(key)
+    explorer.row("large").click()
+    expect(explorer.value).to_contain_text("Show all 1.0 MiB")
+    assert len(explorer.value.inner_text()) < 70_000
+    explorer.button("Show all 1.0 MiB").click()
+    expect(explorer.value).to_contain_text("line 99999")
+    explorer.page.get_by_role("tab", name="History").click()
+    expect(explorer.page.get_by_text("The key was created here.")).to_be_visible()
+    shown = explorer.value.inner_text()
+    assert "line 50000" in shown
+    assert "changed" in shown
+    assert len(shown) < 2000

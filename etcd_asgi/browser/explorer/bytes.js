@@ -41,7 +41,7 @@ export function rangeEnd(prefix) {
 }
 
 // Characters that a reader cannot see, or that change how their neighbours are shown.
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]/u;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]|(?! )\p{Zs}/u;
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
 const LONG = { n: "\n", r: "\r", t: "\t", "\\": "\\" };
 
@@ -86,7 +86,8 @@ export function parts(key) {
       add(escapedByte(key.charCodeAt(at)), true);
       at += 1;
     } else {
-      const escaped = character === "\\" || UNSEEN.test(character);
+      const edge = character === " " && (at === 0 || at === key.length - 1);
+      const escaped = edge || character === "\\" || UNSEEN.test(character);
       add(escaped ? escapedCharacter(character) : character, escaped);
       at += fromUtf8(character).length;
     }

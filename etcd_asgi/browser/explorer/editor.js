@@ -1,7 +1,7 @@
 // A value under edit, in one format at a time.
 
 import { el, fill } from "./dom.js";
-import { editableText, FORMATS, same } from "./formats.js";
+import { editableText, FORMATS, LARGE, same } from "./formats.js";
 import { formatSwitch } from "./valueview.js";
 
 /** Fires "input" after each change of the text. */
@@ -26,6 +26,7 @@ export class Editor extends EventTarget {
       oninput: () => this.#changed(),
     });
     this.#field.value = FORMATS[format].edit(start);
+    if (start.length >= LARGE) this.#field.wrap = "off"; // breaking so much text into lines takes seconds
     this.node = el("div", { class: "editor" }, this.#formats, this.#field, this.#problem);
     this.#offer();
   }

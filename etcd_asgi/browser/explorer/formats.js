@@ -17,8 +17,11 @@ export function editableText(bytes) {
   return text === null || UNSEEN.test(text) || lonely(text) || mixed(text) ? null : text;
 }
 
+/** Bytes from which on a value is no longer laid out: the page would be busy with it for seconds. */
+export const LARGE = 256 * 1024;
+
 function jsonText(bytes) {
-  const text = editableText(bytes);
+  const text = bytes.length < LARGE ? editableText(bytes) : null;
   return text !== null && isJson(text) ? text : null;
 }
 
