@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from etcd_asgi.bindings import bindings
 from etcd_asgi.credentials import Password
-from etcd_asgi.errors import Denied
+from etcd_asgi.hooks import ask
 
 FULL = frozenset(binding.name for binding in bindings())
 """Every RPC, by names such as ``KV.Range``."""
@@ -98,6 +95,12 @@ class Grant:
                 "Grant(namespace=...) takes bytes, at least one, such as b'/teams/red/'; for all of"
                 " etcd leave it out"
             )
+        if not isinstance(self.user, str):
+            kind = type(self.user).__name__
+            raise ValueError(f"Grant(user=...) takes a name, not {kind}: use str(...)")
+        if not isinstance(self.credentials, Password | None):
+            kind = type(self.credentials).__name__
+            raise ValueError(f"Grant(credentials=...) takes Password(user, password), not {kind}")
         for name in ("max_watches", "max_range_limit", "max_body_bytes"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value <= 0):
@@ -130,21 +133,11 @@ async def decide(access: Access, scope: Scope) -> Grant:
     Raises:
         Denied: it refused, with this or with Starlette's or FastAPI's ``HTTPException``.
         TypeError: it returned something else than a grant.
+        HookError: see :func:`etcd_asgi.hooks.ask`.
     """
-    try:
-        grant = await _ask(access, HTTPConnection(scope))
-    except HTTPException as error:
-        raise Denied(error.status_code, str(error.detail)) from error
+    conn = HTTPConnection(scope)
+    known = access is passthrough or access is allow_anyone
+    grant: object = access(conn) if known else await ask(access, conn)
     if not isinstance(grant, Grant):
         raise TypeError(f"access returned {type(grant).__name__}, but must return a Grant")
     return grant
-
-
-async def _ask(access: Access, conn: HTTPConnection) -> object:
-    ask: Callable[[HTTPConnection], object] = access
-    if ask is passthrough or ask is allow_anyone:
-        return ask(conn)
-    if inspect.iscoroutinefunction(ask):
-        return await ask(conn)
-    answer = await run_in_threadpool(ask, conn)
-    return await answer if inspect.isawaitable(answer) else answer

@@ -56,6 +56,8 @@ class Origin:
             return None
         if parts.scheme not in _PORTS or not parts.hostname or parts.path not in ("", "/"):
             return None
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            return None
         return cls(parts.scheme, parts.hostname, port)
 
     def is_host(self, host: str, *, secure: bool) -> bool:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from etcd_asgi.access import Grant
 from etcd_asgi.audit import Audit, AuditRecord, is_write, named, outcome, written_keys
 from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.hooks import ask
 from etcd_asgi.namespace.refusals import with_code
 from etcd_asgi.quota import Watching
 
@@ -133,12 +132,7 @@ class Passage:
             message.limit = most
 
     async def _ask(self, authorize: Authorize, rpc: str, message: Message) -> None:
-        if inspect.iscoroutinefunction(authorize):
-            answer = await authorize(self.conn, rpc, message)
-        else:
-            answer = await run_in_threadpool(authorize, self.conn, rpc, message)
-            if inspect.isawaitable(answer):
-                answer = await answer
+        answer = await ask(authorize, self.conn, rpc, message)
         if answer is False:
             raise Denied(403, f"{rpc} is not granted for this request")
         if answer is not None and answer is not True:

@@ -127,8 +127,12 @@ def _piece(event: Message) -> bytes:
     return piece
 
 
+_MAX_DIGITS = 20
+"""Of a Content-Length that are looked at: what has more is too long by any limit."""
+
+
 def _declared_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
-            return int(value)
+            return int(value[:_MAX_DIGITS])
     return 0

@@ -124,7 +124,7 @@ class Socket:
 
     async def close(self, code: int, reason: str) -> None:
         """Close, with as much of *reason* as fits."""
-        fitting = reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
+        fitting = reason.encode(errors="replace")[:_MAX_REASON_BYTES].decode(errors="ignore")
         with suppress(OSError):
             await self._send({"type": "websocket.close", "code": code, "reason": fitting})
 

@@ -153,6 +153,8 @@ async def test_the_caller_is_told_what_it_may_do(client: httpx.AsyncClient) -> N
         ({"rpcs": frozenset({"KV.Read"})}, r"unknown RPCs \['KV.Read'\]"),
         ({"namespace": "/a/"}, "takes bytes"),
         ({"namespace": b""}, "at least one.*for all of etcd leave it out"),
+        ({"user": None}, r"user=\.\.\.\) takes a name, not NoneType"),
+        ({"credentials": ("ann", "word")}, "takes Password.user, password., not tuple"),
         ({"max_watches": 0}, "max_watches=.*positive number, not 0"),
         ({"max_range_limit": True}, "max_range_limit=.*positive number, not True"),
     ],

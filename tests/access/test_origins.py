@@ -87,6 +87,8 @@ async def test_these_are_refused(etcd: EtcdServer, login: Headers, headers: Head
         ("ws", "[::1]:8000", "http://[::1]:8000", True),
         ("ws", "app.example", "http://app.example.evil", False),
         ("ws", "app.example", "http://evil@app.example:x", False),
+        ("ws", "app.example", "http://evil@app.example", False),
+        ("ws", "app.example", "http://app.example?evil", False),
         ("ws", "app.example", "null", False),
         ("ws", "app.example", "", False),
     ],

@@ -4,7 +4,7 @@ import anyio
 import pytest
 from starlette.types import Message
 
-from etcd_asgi.endpoints.bodies import RequestBody, leave
+from etcd_asgi.endpoints.bodies import BodyTooLarge, RequestBody, leave
 from etcd_asgi.endpoints.inputs import HttpInput
 
 LIMIT = 1000
@@ -78,3 +78,12 @@ async def test_the_leave_of_a_client_is_heard_after_a_whole_body() -> None:
 @pytest.mark.parametrize("ended", [True, False])
 async def test_a_client_that_has_left_is_heard_at_once(ended: bool) -> None:
     assert await leave(Client(), ended=ended) is True
+
+
+async def test_a_length_that_no_number_can_hold_is_too_long() -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"{", "more_body": True}
+
+    scope = {"type": "http", "headers": [(b"content-length", b"9" * 5000)]}
+    with pytest.raises(BodyTooLarge):
+        await RequestBody(receive).read(scope, 100, whole=True)

@@ -1,0 +1,50 @@
+"""The host's own functions: called as they are written, and their mistakes kept to one request."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from etcd_asgi.errors import Denied
+
+
+class HookError(Exception):
+    """A function of the host raised what would end more than its request."""
+
+
+async def ask(hook: Callable[..., Any], *args: Any) -> Any:
+    """What *hook* answers; one that is not async runs in a thread, as it may block.
+
+    Raises:
+        Denied: it refused, with this or with Starlette's or FastAPI's ``HTTPException``.
+        HookError: it called ``sys.exit()``, or was cancelled though the request was not. Let
+            through, the first would end the server and the second leave its client waiting.
+    """
+    try:
+        return await _call(hook, args)
+    except HTTPException as error:
+        raise Denied(error.status_code, str(error.detail)) from error
+    except (Exception, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
+        name = getattr(hook, "__qualname__", type(hook).__qualname__)
+        raise HookError(f"{name} raised {type(error).__qualname__}") from error
+
+
+async def _call(hook: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    if inspect.iscoroutinefunction(hook):
+        return await hook(*args)
+    answer = await run_in_threadpool(hook, *args)
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
