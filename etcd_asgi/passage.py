@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
@@ -29,6 +30,11 @@ _OPERATIONS = {
     "request_txn": "KV.Txn",
 }
 """The RPC that each kind of operation in a transaction is."""
+
+
+MAX_OPERATIONS = 10_000
+"""Operations in one transaction, with those in the transactions in it. etcd takes 128, unless it
+is told otherwise (``--max-txn-ops``); here each is looked at on the event loop."""
 
 
 class KeyScope(Protocol):
@@ -66,7 +72,9 @@ class Passage:
             Denied: it may not pass.
             UpstreamError: etcd would refuse it, and is not asked.
         """
-        parts = list(_parts(self.rpc, message))
+        parts = list(islice(_parts(self.rpc, message), MAX_OPERATIONS + 2))
+        if len(parts) > MAX_OPERATIONS + 1:
+            raise Denied(400, f"a transaction has at most {MAX_OPERATIONS} operations here")
         for rpc, part in parts:
             if rpc not in self.grant.rpcs:
                 raise Denied(403, f"{rpc} is not granted")

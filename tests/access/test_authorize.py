@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from etcd_asgi import FULL, Denied, Gateway, Grant, passthrough
-from etcd_asgi.passage import Authorize
+from etcd_asgi.passage import MAX_OPERATIONS, Authorize
 from etcd_asgi.testing import EtcdServer
 from tests.access.calls import client_of, text
 
@@ -120,3 +120,20 @@ async def test_the_login_of_the_host_does_not_reach_etcd(etcd: EtcdServer) -> No
     bounded, forwarded = seen
     assert "of-the-host" not in str(bounded)
     assert forwarded["token"] == "of-the-host"
+
+
+async def test_a_transaction_of_very_many_operations_is_refused_before_any_is_asked_about(
+    etcd: EtcdServer,
+) -> None:
+    asked = []
+
+    def authorize(conn: Any, rpc: str, message: Any) -> None:
+        asked.append(rpc)
+
+    operations: list[Any] = [{"request_range": {}}] * MAX_OPERATIONS
+    inner: Any = {"request_txn": {"failure": [{"request_put": {}}]}}
+    async with client_of(Gateway(etcd.endpoint, authorize=authorize)) as client:
+        answer = await client.post("/v3/kv/txn", json={"success": [*operations[2:], inner, inner]})
+    assert answer.status_code == 400
+    assert f"at most {MAX_OPERATIONS} operations" in answer.json()["message"]
+    assert asked == []
