@@ -17,13 +17,14 @@ from etcd_asgi.admission import Admission, Rules
 from etcd_asgi.audit import Audit, log_record
 from etcd_asgi.bindings import Kind
 from etcd_asgi.credentials import Password
-from etcd_asgi.endpoints import routing, websocket
+from etcd_asgi.endpoints import routing, sse, watch_query, websocket
 from etcd_asgi.endpoints.answers import send_error, without_reading
 from etcd_asgi.endpoints.backup import BackupBroken
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.paths import local_path, without_added_slash
 from etcd_asgi.endpoints.presence import Presence
+from etcd_asgi.endpoints.sse import EventEndpoint
 from etcd_asgi.endpoints.static import StaticFiles
 from etcd_asgi.endpoints.stream import StreamEndpoint
 from etcd_asgi.endpoints.unary import UnaryEndpoint, is_form_override
@@ -124,6 +125,7 @@ class Gateway:
         self._streaming = StreamEndpoint(self._streams)
         presence = Presence()
         self._unary = UnaryEndpoint(presence)
+        self._events = EventEndpoint(self._streaming)
         self._sockets = WebSocketEndpoint(self._streams, presence)
 
     def __repr__(self) -> str:
@@ -197,12 +199,8 @@ class Gateway:
                 admission.origins.check(scope)
             if not admission.is_open:
                 transcoder = await admission.admit(transcoder, headers, scope)
-        except DecodeError as error:
-            early = without_reading(scope, send)
-            await send_error(early, route.flavour, Code.INVALID_ARGUMENT, str(error))
-        except Denied as error:
-            early = without_reading(scope, send)
-            await send_error(early, route.flavour, error.code, error.message, status=error.status)
+        except (DecodeError, Denied) as error:
+            await _refuse_call(error, route.flavour, scope, send)
         else:
             if route.kind is Kind.UNARY:
                 await self._unary.answer(transcoder, headers, scope, receive, send)
@@ -217,8 +215,31 @@ class Gateway:
         receive: Receive,
         send: Send,
     ) -> None:
+        form = self._events.post if media.wants_events(headers.accept) else self._streaming.answer
         try:
-            await self._streaming.answer(transcoder, headers, scope, receive, send)
+            await form(transcoder, headers, scope, receive, send)
+        finally:
+            transcoder.close()
+
+    async def _watch_by_get(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer ``EventSource``, which can neither send a body nor headers."""
+        admission = self._admission
+        try:
+            headers = _headers(scope)
+            query = watch_query.read(scope["query_string"], sse.last_event_id(scope))
+            modes = media.modes("", headers.accept)
+            if query.text is not None:
+                modes = media.Modes(answer=query.text)
+            transcoder = route.transcoder.in_modes(modes)
+            if headers.ambient:
+                admission.origins.check(scope)
+            if not admission.is_open:
+                transcoder = await admission.admit(transcoder, headers, scope)
+        except (DecodeError, Denied) as error:
+            await _refuse_call(error, route.flavour, scope, send)
+            return
+        try:
+            await self._events.get(transcoder, headers, query, scope, receive, send)
         finally:
             transcoder.close()
 
@@ -237,6 +258,8 @@ class Gateway:
             await routing.not_found(scope, early, one)
         elif scope["method"] == "POST":
             await self._call(route, scope, receive, send)
+        elif route.watches and watch_query.is_asked(scope):
+            await self._watch_by_get(route, scope, receive, send)
         else:
             await routing.wrong_method(scope, early, one)
 
@@ -295,6 +318,16 @@ def _headers(scope: Scope) -> RequestHeaders:
 
 def _has_certificate(tls: TLS | None) -> bool:
     return tls is not None and tls.cert is not None
+
+
+async def _refuse_call(
+    error: DecodeError | Denied, flavour: Flavour, scope: Scope, send: Send
+) -> None:
+    early = without_reading(scope, send)
+    if isinstance(error, Denied):
+        await send_error(early, flavour, error.code, error.message, status=error.status)
+    else:
+        await send_error(early, flavour, Code.INVALID_ARGUMENT, str(error))
 
 
 def _audit(audit: bool | Audit) -> Audit | None:

@@ -23,6 +23,11 @@ class Route:
     flavour: Flavour
     kind: Kind
 
+    @property
+    def watches(self) -> bool:
+        """Whether it is the watch, which browsers may ask for with a GET."""
+        return self.transcoder.binding.name == "Watch.Watch"
+
 
 class Routes:
     """What is served where.

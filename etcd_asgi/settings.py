@@ -77,6 +77,14 @@ class Limits:
     tls_check_time: float = 10.0
     """How often the files of ``TLS(...)`` are looked at for a change."""
 
+    heartbeat: float = 15.0
+    """Pause after which a silent stream of server-sent events carries a comment, so that proxies do
+    not take it for dead."""
+
+    resume_time: float = 300.0
+    """How long server-sent events of a watch wait for an etcd that is gone, with pauses of up to
+    ``max_reconnect_delay`` between attempts, before they end with an error."""
+
     close_timeout: float = 1.0
     """How long closing the gateway waits for calls under way to end."""
 

@@ -19,6 +19,7 @@ from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.inputs import Input
 from etcd_asgi.endpoints.watching import Watches, asks_for_something, is_empty
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
+from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
@@ -83,6 +84,11 @@ class Conversation:
         self._ends: list[End] = []
         self._fault: UpstreamError | None = None
         """What is wrong with the input, told when etcd has answered what came before it."""
+
+    @property
+    def flavour(self) -> Flavour:
+        """Whose errors the client understands."""
+        return self._transcoder.flavour
 
     async def carry(self, output: Output, metadata: Metadata, timeout: float | None) -> None:
         """Make the call with what the client sends, and send etcd's answers to *output*.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints.answers import send_error, without_reading
 from etcd_asgi.endpoints.backup import Backup, wants_file
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
-from etcd_asgi.endpoints.conversation import Conversation
+from etcd_asgi.endpoints.conversation import Conversation, Output
 from etcd_asgi.endpoints.inputs import HttpInput
 from etcd_asgi.endpoints.lines import Lines
 from etcd_asgi.endpoints.open_streams import OpenStreams
@@ -15,6 +17,22 @@ from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
+
+
+class Answer(Output, Protocol):
+    """The whole answer to one request."""
+
+    async def end(self) -> None:
+        """End it as etcd ended the call, with OK."""
+        ...
+
+    async def fail(self, error: UpstreamError) -> None:
+        """End it with an error: its own HTTP status if nothing was sent."""
+        ...
+
+    async def abandon(self) -> None:
+        """End it for a client that left."""
+        ...
 
 
 class StreamEndpoint:
@@ -41,8 +59,24 @@ class StreamEndpoint:
         as_file = wants_file(transcoder, scope)
         output = Backup(send, transcoder.flavour) if as_file else Lines(send, transcoder)
         source = HttpInput(receive, transcoder.limits.max_body_bytes)
+        conversation = Conversation(transcoder, source)
+        await self.carry(conversation, output, headers, scope, send)
+
+    async def carry(
+        self,
+        conversation: Conversation,
+        output: Answer,
+        headers: RequestHeaders,
+        scope: Scope,
+        send: Send,
+    ) -> None:
+        """Carry a conversation to its end, and *output* with it.
+
+        Raises:
+            BackupBroken: see :meth:`answer`.
+        """
+        flavour = conversation.flavour
         try:
-            conversation = Conversation(transcoder, source)
             with self._streams.entered(conversation):
                 await conversation.carry(output, headers.metadata, headers.timeout)
             await output.end()
@@ -51,11 +85,11 @@ class StreamEndpoint:
         except ClientGone:
             await output.abandon()
         except DecodeError as error:
-            early, flavour = without_reading(scope, send), transcoder.flavour
+            early = without_reading(scope, send)
             await send_error(early, flavour, Code.INVALID_ARGUMENT, str(error))
         except Denied as error:
-            early, flavour = without_reading(scope, send), transcoder.flavour
+            early = without_reading(scope, send)
             await send_error(early, flavour, error.code, error.message, status=error.status)
         except BodyTooLarge as error:
-            early, flavour = without_reading(scope, send), transcoder.flavour
+            early = without_reading(scope, send)
             await send_error(early, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)

@@ -1,7 +1,40 @@
-"""The gateway that the tests here are about."""
+"""The gateways that the tests here are about."""
 
 import os
 
-from etcd_asgi import Gateway
+from starlette.requests import HTTPConnection
 
-app = Gateway(os.environ["ETCD_URL"])
+from etcd_asgi import Denied, Gateway, Grant, Limits
+
+HEARTBEAT = 0.2
+RESUME_TIME = 3.0
+MAX_STREAMS = 8
+
+_URL = os.environ["ETCD_URL"]
+
+app = Gateway(_URL)
+
+
+def access(conn: HTTPConnection) -> Grant:
+    """Everybody has keys of their own, and two watches at a time."""
+    user = conn.headers.get("x-user", "")
+    if not user:
+        raise Denied(401, "log in first")
+    if user == "writer":
+        return Grant(rpcs=frozenset({"KV.Put"}), user=user)
+    return Grant(namespace=f"/{user}/".encode(), max_watches=2, user=user)
+
+
+guarded = Gateway(_URL, access=access, lease_secret=b"of these tests")
+
+hasty = Gateway(
+    _URL,
+    limits=Limits(
+        heartbeat=HEARTBEAT,
+        resume_time=RESUME_TIME,
+        max_streams=MAX_STREAMS,
+        connect_timeout=1.0,
+        max_reconnect_delay=0.5,
+    ),
+)
+"""One that waits for nothing for long."""

@@ -1,0 +1,151 @@
+"""A streaming call whose answers are events: a watch goes on when etcd comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from random import uniform
+
+from google.protobuf.message import Message
+
+from etcd_asgi.endpoints.bodies import ClientGone
+from etcd_asgi.endpoints.conversation import Conversation, End, Output
+from etcd_asgi.endpoints.events import Events
+from etcd_asgi.endpoints.inputs import Input
+from etcd_asgi.endpoints.tracking import WatchTrack
+from etcd_asgi.endpoints.watching import Watches
+from etcd_asgi.errors import UpstreamError
+from etcd_asgi.metadata import Metadata
+from etcd_asgi.status import Code
+from etcd_asgi.transcoder import Transcoder
+from etcd_asgi.upstream import UpstreamStream
+
+_HEALED_BY_TIME = frozenset({Code.UNAVAILABLE, Code.INTERNAL})
+"""Source: etcd client/v3/client.go, isHaltErr: what its own client takes up a watch again after."""
+
+_LEAST_DELAY = 0.1
+"""Seconds before the first attempt, at most; each further one waits up to twice as long."""
+
+_ENDED = UpstreamError(Code.UNAVAILABLE, "etcd has ended the watch")
+
+
+class Following(Conversation):
+    """See :class:`Conversation`.
+
+    Args:
+        transcoder: carries the call.
+        source: what the client sends.
+        output: where the events go.
+        track: of a watch.
+        patient: whether an etcd that cannot be reached is waited for from the first call on: a
+            browser that connects again would take any error for the end of it all.
+    """
+
+    __slots__ = ("_attempts", "_deadline", "_lost_at", "_metadata", "_output", "_patient", "_pause",
+                 "_track")  # fmt: skip
+
+    def __init__(
+        self,
+        transcoder: Transcoder,
+        source: Input,
+        output: Events,
+        track: WatchTrack | None,
+        *,
+        patient: bool,
+    ) -> None:
+        super().__init__(transcoder, source)
+        self._output = output
+        self._track = track
+        self._patient = patient
+        self._metadata: Metadata = []
+        self._deadline: float | None = None
+        self._lost_at: float | None = None
+        self._attempts = 0
+        self._pause: asyncio.Future[None] | None = None
+
+    async def carry(self, output: Output, metadata: Metadata, timeout: float | None) -> None:
+        """See :class:`Conversation`. A watch that etcd can take up again does not end."""
+        self._metadata = metadata
+        self._deadline = None if timeout is None else self.loop.time() + timeout
+        await super().carry(output, metadata, timeout)
+
+    def end(self, how: End) -> None:
+        """See :class:`Conversation`."""
+        super().end(how)
+        self._wake()
+
+    async def _admitted(self, message: Message) -> bytes:
+        if self._track is None:
+            return await super()._admitted(message)
+        self._track.asks(message)
+        request = await super()._admitted(message)
+        self._track.request(message)
+        return request
+
+    async def _receive(self, call: UpstreamStream, output: Output) -> bytes | None:
+        self._output.start(lambda: self.end(ClientGone()))
+        while True:
+            lost = _ENDED
+            try:
+                answer = await super()._receive(self._call or call, output)
+            except UpstreamError as error:
+                if not self._is_healed_by_time(error):
+                    raise
+                lost = error
+            else:
+                if answer is not None:
+                    self._lost_at = None
+                if answer is not None or not self._is_healed_by_time(lost):
+                    return answer
+            await self._resume(lost)
+
+    def _is_healed_by_time(self, error: UpstreamError) -> bool:
+        if self._ends or self._track is None or not self._track.resumable:
+            return False
+        return self._input_over and error.code in _HEALED_BY_TIME
+
+    async def _resume(self, lost: UpstreamError) -> None:
+        """Take up the watch again, after a pause.
+
+        Raises:
+            UpstreamError: etcd has been gone for too long, or the conversation was ended.
+        """
+        now, limits = self.loop.time(), self._transcoder.limits
+        if self._lost_at is None:
+            self._lost_at, self._attempts = now, 0
+        if now - self._lost_at >= limits.resume_time:
+            raise lost
+        if not self._output.begun:
+            if not self._patient:
+                raise lost
+            await self._output.add(b": waiting for etcd\n\n")
+        longest = min(limits.max_reconnect_delay, _LEAST_DELAY * 2**self._attempts)
+        self._attempts = min(self._attempts + 1, 20)
+        await self._wait(uniform(longest / 2, longest))  # noqa: S311 - no secret
+        if self._ends:
+            raise self._ends[0] or lost
+        self._call_again()
+
+    def _call_again(self) -> None:
+        assert self._track is not None
+        request, timeout = self._track.again(), None
+        if self._deadline is not None:
+            timeout = self._deadline - self.loop.time()
+        self._watches = Watches()
+        self._watches.request(request)
+        self._call = self._transcoder.server_stream(
+            request.SerializeToString(), self._metadata, timeout
+        )
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait, but not for longer than the conversation lasts."""
+        self._pause = self.loop.create_future()
+        timer = self.loop.call_later(seconds, self._wake)
+        try:
+            await self._pause
+        finally:
+            timer.cancel()
+            self._pause = None
+
+    def _wake(self) -> None:
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)

@@ -1,0 +1,82 @@
+"""Streaming calls as server-sent events: over POST, and watches over GET for ``EventSource``."""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Scope, Send
+
+from etcd_asgi.endpoints import watch_query
+from etcd_asgi.endpoints.answers import send_error, without_reading
+from etcd_asgi.endpoints.events import Events
+from etcd_asgi.endpoints.following import Following
+from etcd_asgi.endpoints.inputs import HttpInput, Input
+from etcd_asgi.endpoints.stream import StreamEndpoint
+from etcd_asgi.endpoints.tracking import WatchTrack
+from etcd_asgi.endpoints.watch_query import QueryInput, WatchQuery
+from etcd_asgi.errors import DecodeError
+from etcd_asgi.metadata import RequestHeaders
+from etcd_asgi.status import Code
+from etcd_asgi.transcoder import Transcoder
+
+_LAST_ID = b"last-event-id"
+
+
+class EventEndpoint:
+    """Answers requests for streaming RPCs with events."""
+
+    def __init__(self, streaming: StreamEndpoint) -> None:
+        self._streaming = streaming
+
+    async def post(
+        self,
+        transcoder: Transcoder,
+        headers: RequestHeaders,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer a POST. A header Last-Event-ID moves the begin of a first watch."""
+        try:
+            after = watch_query.revision(last_event_id(scope))
+        except DecodeError as error:
+            early = without_reading(scope, send)
+            await send_error(early, transcoder.flavour, Code.INVALID_ARGUMENT, str(error))
+            return
+        source = HttpInput(receive, transcoder.limits.max_body_bytes)
+        await self._answer(transcoder, headers, source, after, scope, send)
+
+    async def get(
+        self,
+        transcoder: Transcoder,
+        headers: RequestHeaders,
+        query: WatchQuery,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer a GET."""
+        source = QueryInput(receive, query.request)
+        await self._answer(transcoder, headers, source, query.after, scope, send)
+
+    async def _answer(
+        self,
+        transcoder: Transcoder,
+        headers: RequestHeaders,
+        source: Input,
+        after: int | None,
+        scope: Scope,
+        send: Send,
+    ) -> None:
+        track = WatchTrack(after) if transcoder.binding.name == "Watch.Watch" else None
+        output = Events(send, transcoder, track)
+        call = Following(transcoder, source, output, track, patient=after is not None)
+        try:
+            await self._streaming.carry(call, output, headers, scope, send)
+        finally:
+            output.close()
+
+
+def last_event_id(scope: Scope) -> str:
+    """The header of that name; empty if there is none."""
+    return next(
+        (value.decode("latin-1") for name, value in scope["headers"] if name == _LAST_ID), ""
+    )

@@ -1,0 +1,237 @@
+"""A watch asked for with a GET, as ``EventSource`` does: query parameters instead of a body."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope
+
+from etcd_asgi import proto
+from etcd_asgi.codec import gobase64
+from etcd_asgi.endpoints.inputs import HttpInput
+from etcd_asgi.errors import DecodeError
+from etcd_asgi.media import wants_events
+
+_MAX_PARAMETERS = 100
+_MAX_REVISION = 2**63 - 2
+"""The greatest after which there is another."""
+
+_ID = re.compile(r"[0-9]{1,19}").fullmatch
+_INTEGER = re.compile(r"-?[0-9]{1,19}").fullmatch
+_BOOLS = {"true": True, "1": True, "false": False, "0": False}
+_WAYS = {"text": True, "base64": False}
+
+_CREATE = proto.message_type("etcdserverpb.WatchCreateRequest")
+_FIELDS = {name: one.name for one in _CREATE.fields for name in (one.name, one.json_name)}
+"""The parameters that are fields, in both spellings."""
+
+_FILTERS = ("NOPUT", "NODELETE")
+_OURS = ("prefix", "text", "bytes", "last_event_id")
+_KNOWN = {**_FIELDS, **{name: name for name in _OURS}}
+_NAMED = 10
+"""Unknown parameters that an error names."""
+
+_WHOLE = b"\0"
+"""As a key: the first of all; as the end of a range: there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchQuery:
+    """What a query asks for."""
+
+    text: bool | None
+    """Whether bytes are text; ``None``: it does not say."""
+
+    after: int | None
+    """The revision up to which the client has been told all."""
+
+    request: bytes
+    """The ``WatchRequest`` as JSON, bytes in base64."""
+
+
+def is_asked(scope: Scope) -> bool:
+    """Whether a request for the watch's path asks for events.
+
+    Without a query or an Accept that says so it is a mistake, as it is to etcd.
+    """
+    if scope["method"] != "GET":
+        return False
+    accepted = (value.decode("latin-1") for name, value in scope["headers"] if name == b"accept")
+    return bool(scope.get("query_string")) or wants_events(",".join(accepted))
+
+
+def read(query: bytes, last_event_id: str) -> WatchQuery:
+    """Read a query.
+
+    Args:
+        query: as it stands in the URL.
+        last_event_id: the header of that name, which a browser sends when it connects again.
+
+    Raises:
+        DecodeError: it says what is wrong with which parameter.
+    """
+    given = _parameters(query)
+    text = _text(given)
+    after = revision(last_event_id or given.get("last_event_id", ""))
+    create: dict[str, Any] = {"progress_notify": True}
+    for name, value in given.items():
+        if name not in _OURS:
+            create[_FIELDS[name]] = _READERS.get(_FIELDS[name], _bytes)(name, value, bool(text))
+    create |= _range(given, bool(text))
+    request = {"create_request": {name: _as_json(value) for name, value in create.items()}}
+    return WatchQuery(text=text, after=after, request=json.dumps(request).encode())
+
+
+class QueryInput(HttpInput):
+    """The one request of a GET, and then the client's leave."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, receive: Receive, request: bytes) -> None:
+        super().__init__(receive, 0)
+        self._values = None
+        self._request: bytes | None = request
+
+    async def next(self) -> bytes | None:
+        """See :class:`~etcd_asgi.endpoints.inputs.Input`."""
+        request, self._request = self._request, None
+        return request
+
+
+def _parameters(query: bytes) -> Mapping[str, str]:
+    try:
+        pairs = parse_qsl(
+            query.decode("utf-8", "surrogateescape"),
+            keep_blank_values=True,
+            errors="surrogateescape",
+            max_num_fields=_MAX_PARAMETERS,
+        )
+    except ValueError:
+        raise DecodeError(f"the query has more than {_MAX_PARAMETERS} parameters") from None
+    unknown = [_shown(name) for name, _ in pairs if name not in _KNOWN]
+    if unknown:
+        use = ", ".join(dict.fromkeys(_KNOWN.values()))
+        raise DecodeError(f"unknown query parameters {', '.join(unknown[:_NAMED])}: use {use}")
+    given: dict[str, str] = {}
+    seen: set[str] = set()
+    for name, value in pairs:
+        field = _KNOWN[name]
+        if field in seen:
+            raise DecodeError(f"query parameter {name} is given more than once")
+        seen.add(field)
+        given[name] = value
+    return given
+
+
+def _text(given: Mapping[str, str]) -> bool | None:
+    ways: set[bool] = set()
+    if "text" in given:
+        ways.add(_bool("text", given["text"]))
+    if "bytes" in given:
+        if given["bytes"] not in _WAYS:
+            raise _wrong("bytes", given["bytes"], "text or base64")
+        ways.add(_WAYS[given["bytes"]])
+    if len(ways) > 1:
+        raise DecodeError("query parameters text and bytes say two things: give one of them")
+    return ways.pop() if ways else None
+
+
+def revision(given: str) -> int | None:
+    """The revision in a Last-Event-ID; ``None`` for an empty one.
+
+    Raises:
+        DecodeError: it is no revision.
+    """
+    if not given:
+        return None
+    if not _ID(given) or int(given) > _MAX_REVISION:
+        raise _wrong("Last-Event-ID", given, "a revision, as in the id of an event")
+    return int(given)
+
+
+def _range(given: Mapping[str, str], text: bool) -> dict[str, bytes]:
+    """The keys of ``prefix=``."""
+    if "prefix" not in given:
+        if "key" not in given:
+            raise DecodeError("the query names no key: give key= or prefix=")
+        return {}
+    if {"key", "range_end", "rangeEnd"} & set(given):
+        raise DecodeError("query parameter prefix stands for key and range_end: give one or both")
+    prefix = _bytes("prefix", given["prefix"], text)
+    return {"key": prefix or _WHOLE, "range_end": _end(prefix)}
+
+
+def _end(prefix: bytes) -> bytes:
+    """The first key behind all that begin with *prefix*.
+
+    Source: etcd client/v3/op.go, getPrefix.
+    """
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else _WHOLE
+
+
+def _bytes(name: str, value: str, text: bool) -> bytes:
+    """Percent-encoded bytes, or base64 in either alphabet, padded or not."""
+    raw = value.encode("utf-8", "surrogateescape")
+    if text:
+        return raw
+    digits = raw.replace(b" ", b"+").replace(b"-", b"+").replace(b"_", b"/")
+    digits = digits.rstrip(b"=")
+    try:
+        return gobase64.decode(digits, padded=False)
+    except gobase64.CorruptInputError:
+        raise _wrong(name, value, "base64, or plain text with text=1") from None
+
+
+def _integer(name: str, value: str, text: bool = False) -> str:  # noqa: ARG001 - as all readers
+    if not _INTEGER(value):
+        raise _wrong(name, value, "an integer")
+    return value
+
+
+def _revision(name: str, value: str, text: bool = False) -> str:  # noqa: ARG001 - as all readers
+    if not _ID(value):
+        raise _wrong(name, value, "a revision")
+    return value
+
+
+def _bool(name: str, value: str, text: bool = False) -> bool:  # noqa: ARG001 - as all readers
+    if value not in _BOOLS:
+        raise _wrong(name, value, "true or false")
+    return _BOOLS[value]
+
+
+def _filters(name: str, value: str, text: bool = False) -> list[str]:  # noqa: ARG001 - as all
+    filters = value.upper().split(",")
+    if not set(filters) <= set(_FILTERS):
+        raise _wrong(name, value, "noput, nodelete, or both with a comma between them")
+    return filters
+
+
+_READERS: Mapping[str, Callable[[str, str, bool], Any]] = {
+    "start_revision": _revision,
+    "progress_notify": _bool,
+    "filters": _filters,
+    "prev_kv": _bool,
+    "watch_id": _integer,
+    "fragment": _bool,
+}
+"""By field; all others are bytes."""
+
+
+def _as_json(value: Any) -> Any:
+    return b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _wrong(name: str, value: str, expected: str) -> DecodeError:
+    return DecodeError(f"invalid {name} {_shown(value)}: expected {expected}")
+
+
+def _shown(value: str) -> str:
+    return ascii(value[:40])

@@ -1,0 +1,165 @@
+"""A watch that is asked for in a URL."""
+
+import json
+from base64 import b64encode
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etcd_asgi import codec, proto
+from etcd_asgi.codec import Dialect
+from etcd_asgi.endpoints.watch_query import WatchQuery, is_asked, read
+from etcd_asgi.errors import DecodeError
+
+REQUEST = proto.message_type("etcdserverpb.WatchRequest")
+
+
+def create(query: WatchQuery) -> Any:
+    """The create request, as every dialect reads it."""
+    one, other = (codec.decode(REQUEST, query.request, dialect, max_depth=9) for dialect in Dialect)
+    assert one == other
+    message: Any = one
+    return message.create_request
+
+
+def asked(**parameters: str) -> Any:
+    return create(read(urlencode(parameters).encode(), ""))
+
+
+def test_all_fields_have_a_parameter_in_both_spellings() -> None:
+    names = ("key", "range_end", "start_revision", "progress_notify", "filters", "prev_kv",
+             "watch_id", "fragment")  # fmt: skip
+    values = ("YQ==", "Yg==", "7", "false", "noput,NODELETE", "1", "-5", "true")
+    message = asked(**dict(zip(names, values, strict=True)))
+    assert (message.key, message.range_end, message.start_revision) == (b"a", b"b", 7)
+    assert (message.progress_notify, list(message.filters)) == (False, [0, 1])
+    assert (message.prev_kv, message.watch_id, message.fragment) == (True, -5, True)
+    camel = asked(key="YQ", rangeEnd="Yg", startRevision="7", prevKv="true", watchId="1")
+    assert (camel.range_end, camel.start_revision, camel.prev_kv) == (b"b", 7, True)
+
+
+def test_progress_is_told_unless_it_is_not_wanted() -> None:
+    assert asked(key="YQ").progress_notify is True
+    assert asked(key="YQ", progress_notify="0").progress_notify is False
+
+
+@given(st.binary(max_size=12))
+def test_any_bytes_can_be_a_key(key: bytes) -> None:
+    plain = read(b"text=1&key=" + quote(key).encode(), "")
+    assert create(plain).key == key
+    for alphabet in ("+/", "-_"):
+        encoded = _base64(key).replace("+", alphabet[0]).replace("/", alphabet[1])
+        for spelt in (encoded, encoded.rstrip("=")):
+            assert create(read(f"key={spelt}".encode(), "")).key == key  # + stands for a space too
+            assert asked(key=spelt).key == key
+
+
+@pytest.mark.parametrize(
+    ("prefix", "key", "end"),
+    [
+        pytest.param(b"a", b"a", b"b", id="plain"),
+        pytest.param(b"a\xff", b"a\xff", b"b", id="last-byte-at-its-end"),
+        pytest.param(b"a\xffb", b"a\xffb", b"a\xffc", id="in-between"),
+        pytest.param(b"\xff\xff", b"\xff\xff", b"\0", id="nothing-behind"),
+        pytest.param(b"", b"\0", b"\0", id="everything"),
+    ],
+)
+def test_a_prefix_is_a_key_and_the_end_of_its_range(prefix: bytes, key: bytes, end: bytes) -> None:
+    message = create(read(b"bytes=text&prefix=" + quote(prefix).encode(), ""))
+    assert (message.key, message.range_end) == (key, end)
+
+
+def test_the_id_of_the_header_comes_before_that_of_the_query() -> None:
+    assert read(b"key=YQ", "17").after == 17
+    assert read(b"key=YQ&last_event_id=18", "").after == 18
+    assert read(b"key=YQ&last_event_id=18", "17").after == 17
+    assert read(b"key=YQ&last_event_id=", "").after is None
+    assert read(b"key=YQ", "0").after == 0
+
+
+def test_text_is_said_in_either_way() -> None:
+    assert read(b"key=YQ", "").text is None
+    assert read(b"key=a&text=true", "").text is True
+    assert read(b"key=YQ&bytes=base64", "").text is False
+    assert read(b"key=a&bytes=text&text=1", "").text is True
+
+
+@pytest.mark.parametrize(
+    ("query", "last_id", "fault"),
+    [
+        pytest.param(
+            "key=YQ&kay=YQ&x=",
+            "",
+            "unknown query parameters 'kay', 'x': use key, range_end",
+            id="unknown",
+        ),
+        pytest.param("key=YQ&key=YQ", "", "parameter key is given more than once", id="twice"),
+        pytest.param(
+            "key=YQ&prev_kv=1&prevKv=1", "", "prevKv is given more than once", id="twice-spelt"
+        ),
+        pytest.param("", "", "names no key: give key= or prefix=", id="no-key"),
+        pytest.param("prefix=YQ&key=YQ", "", "prefix stands for key and range_end", id="both"),
+        pytest.param(
+            "key=a!",
+            "",
+            "invalid key 'a!': expected base64, or plain text with text=1",
+            id="base64",
+        ),
+        pytest.param(
+            "key=YQ&prev_kv=yes", "", "invalid prev_kv 'yes': expected true or false", id="bool"
+        ),
+        pytest.param(
+            "key=YQ&start_revision=-1",
+            "",
+            "invalid start_revision '-1': expected a rev",
+            id="revision",
+        ),
+        pytest.param(
+            "key=YQ&watch_id=x", "", "invalid watch_id 'x': expected an integer", id="integer"
+        ),
+        pytest.param(
+            "key=YQ&filters=put", "", "invalid filters 'put': expected noput", id="filters"
+        ),
+        pytest.param(
+            "key=YQ&text=maybe", "", "invalid text 'maybe': expected true or false", id="text"
+        ),
+        pytest.param(
+            "key=YQ&bytes=hex", "", "invalid bytes 'hex': expected text or base64", id="bytes"
+        ),
+        pytest.param(
+            "key=YQ&bytes=text&text=0", "", "text and bytes say two things", id="two-things"
+        ),
+        pytest.param("key=YQ", "x", "invalid Last-Event-ID 'x': expected a revision", id="id"),
+        pytest.param("key=YQ", "-1", "invalid Last-Event-ID '-1'", id="negative-id"),
+        pytest.param("key=YQ", str(2**63 - 1), "invalid Last-Event-ID", id="id-too-great"),
+        pytest.param("key=YQ&" + "a&" * 100, "", "more than 100 parameters", id="many"),
+    ],
+)
+def test_a_mistake_is_named(query: str, last_id: str, fault: str) -> None:
+    with pytest.raises(DecodeError) as refused:
+        read(query.encode(), last_id)
+    assert fault in str(refused.value)
+
+
+@given(st.binary(max_size=40), st.text(max_size=20))
+def test_any_query_is_read_or_refused(query: bytes, last_id: str) -> None:
+    try:
+        found = read(query, last_id)
+    except DecodeError:
+        return
+    json.loads(found.request)
+
+
+def test_a_get_without_query_and_accept_asks_for_nothing() -> None:
+    bare = {"method": "GET", "query_string": b"", "headers": [(b"accept", b"*/*")]}
+    assert not is_asked(bare)
+    assert is_asked({**bare, "query_string": b"key=YQ"})
+    assert is_asked({**bare, "headers": [(b"accept", b"text/event-stream")]})
+    assert not is_asked({**bare, "method": "HEAD", "query_string": b"key=YQ"})
+
+
+def _base64(value: bytes) -> str:
+    return b64encode(value).decode()
