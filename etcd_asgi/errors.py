@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from etcd_asgi.status import Code
 
 
@@ -43,17 +45,24 @@ class Denied(EtcdAsgiError):
     Args:
         status: HTTP status of the answer, 400 to 599.
         message: told to the client, in the flavour's error body.
+        headers: for the answer, such as ``{"www-authenticate": "Basic"}``.
 
     Raises:
         ValueError: *status* is not an error status.
     """
 
-    def __init__(self, status: int = 403, message: str = "permission denied") -> None:
+    def __init__(
+        self,
+        status: int = 403,
+        message: str = "permission denied",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         if not 400 <= status <= 599:
             raise ValueError(f"Denied() takes an HTTP error status from 400 to 599, not {status}")
         super().__init__(status, message)
         self.status = status
         self.message = message
+        self.headers = dict(headers or {})
 
     @property
     def code(self) -> Code:

@@ -18,7 +18,7 @@ from etcd_asgi.audit import Audit, log_record
 from etcd_asgi.bindings import Kind
 from etcd_asgi.credentials import Password
 from etcd_asgi.endpoints import routing, sse, watch_query, websocket
-from etcd_asgi.endpoints.answers import send_error, without_reading
+from etcd_asgi.endpoints.answers import send_denied, send_error, without_reading
 from etcd_asgi.endpoints.backup import BackupBroken
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
@@ -325,7 +325,7 @@ async def _refuse_call(
 ) -> None:
     early = without_reading(scope, send)
     if isinstance(error, Denied):
-        await send_error(early, flavour, error.code, error.message, status=error.status)
+        await send_denied(early, flavour, error)
     else:
         await send_error(early, flavour, Code.INVALID_ARGUMENT, str(error))
 

@@ -28,7 +28,7 @@ async def ask(hook: Callable[..., Any], *args: Any) -> Any:
     try:
         return await _call(hook, args)
     except HTTPException as error:
-        raise Denied(error.status_code, str(error.detail)) from error
+        raise Denied(error.status_code, str(error.detail), error.headers) from error
     except (Exception, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from starlette.types import Message, Scope, Send
 
+from etcd_asgi.errors import Denied
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
 
@@ -60,7 +61,12 @@ _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 async def send_error(
-    send: Send, flavour: Flavour, code: int, message: str, status: int | None = None
+    send: Send,
+    flavour: Flavour,
+    code: int,
+    message: str,
+    status: int | None = None,
+    headers: Headers = (),
 ) -> None:
     """Answer with the *flavour*'s error body.
 
@@ -70,12 +76,28 @@ async def send_error(
         code: gRPC code.
         message: for the client.
         status: HTTP status, where it is not the one that stands for *code*.
+        headers: in addition.
     """
-    headers: Headers = ()
-    if flavour.www_authenticate and code == Code.UNAUTHENTICATED:
-        headers = ((b"www-authenticate", _header_value(message)),)
+    headers = list(headers)
+    challenged = any(name == b"www-authenticate" for name, _ in headers)
+    if flavour.www_authenticate and code == Code.UNAUTHENTICATED and not challenged:
+        headers.append((b"www-authenticate", _header_value(message)))
     status = flavour.http_status(code) if status is None else status
     await send_json(send, status, flavour.error_body(code, message), headers)
+
+
+async def send_denied(send: Send, flavour: Flavour, refusal: Denied) -> None:
+    """Answer with the host's refusal, in the *flavour*'s error body."""
+    headers = [
+        (name.lower().encode("latin-1"), _header_value(value))
+        for name, value in refusal.headers.items()
+        if name.lower() not in _OURS
+    ]
+    await send_error(send, flavour, refusal.code, refusal.message, refusal.status, headers)
+
+
+_OURS = frozenset({"content-type", "content-length", "transfer-encoding", "connection"})
+"""Headers that the answer has for itself."""
 
 
 def _header_value(text: str) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from starlette.types import Scope, Send
 
 from etcd_asgi.access import Grant
-from etcd_asgi.endpoints.answers import send_error, send_json, send_text
+from etcd_asgi.endpoints.answers import send_denied, send_error, send_json, send_text
 from etcd_asgi.endpoints.routing import get_only
 from etcd_asgi.endpoints.vitals import Vitals
 from etcd_asgi.errors import Denied, UpstreamError
@@ -70,7 +70,7 @@ class Neighbours:
             grant = await self._ask(scope)
             version = await self._vitals.version(_token(scope) if grant.forward_token else [])
         except Denied as error:
-            await send_error(send, self._flavour, error.code, error.message, status=error.status)
+            await send_denied(send, self._flavour, error)
         except UpstreamError as error:
             await send_error(send, self._flavour, error.code, error.message)
         else:
@@ -83,7 +83,7 @@ class Neighbours:
         try:
             grant = await self._ask(scope)
         except Denied as error:
-            await send_error(send, self._flavour, error.code, error.message, status=error.status)
+            await send_denied(send, self._flavour, error)
             return
         body = {
             "rpcs": sorted(grant.rpcs),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from starlette.types import Message, Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import send_empty, send_error, send_text
+from etcd_asgi.endpoints.answers import send_denied, send_empty, send_error, send_text
 from etcd_asgi.errors import Denied
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
@@ -67,7 +67,7 @@ async def refuse_websocket(
     if error.message == OUTSIDE:
         await send_text(as_websocket, 404, OUTSIDE)
     else:
-        await send_error(as_websocket, flavour, error.code, error.message, status=error.status)
+        await send_denied(as_websocket, flavour, error)
 
 
 def _without_body(scope: Scope, send: Send) -> Send:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import send_error, without_reading
+from etcd_asgi.endpoints.answers import send_denied, send_error, without_reading
 from etcd_asgi.endpoints.backup import Backup, wants_file
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.conversation import Conversation, Output
@@ -88,8 +88,7 @@ class StreamEndpoint:
             early = without_reading(scope, send)
             await send_error(early, flavour, Code.INVALID_ARGUMENT, str(error))
         except Denied as error:
-            early = without_reading(scope, send)
-            await send_error(early, flavour, error.code, error.message, status=error.status)
+            await send_denied(without_reading(scope, send), flavour, error)
         except BodyTooLarge as error:
             early = without_reading(scope, send)
             await send_error(early, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)

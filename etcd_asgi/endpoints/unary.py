@@ -6,7 +6,13 @@ from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import CANCELLED, send_error, send_json, without_reading
+from etcd_asgi.endpoints.answers import (
+    CANCELLED,
+    send_denied,
+    send_error,
+    send_json,
+    without_reading,
+)
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody
 from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
@@ -50,7 +56,7 @@ class UnaryEndpoint:
             await send_error(send, flavour, Code.INVALID_ARGUMENT, str(error))
         except Denied as error:
             send = await _after_body(body, scope, send)
-            await send_error(send, flavour, error.code, error.message, status=error.status)
+            await send_denied(send, flavour, error)
         except UpstreamError as error:
             send = await _after_body(body, scope, send)
             await send_error(send, flavour, error.code, error.message)

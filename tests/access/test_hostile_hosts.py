@@ -90,3 +90,26 @@ def test_every_fault_of_a_hook_is_answered_and_costs_one_request(
         got, said = converse(f"{host.url}/{hook}{path}", values, headers)
         assert got == (status if place == "access" else 1011), (fault, said)
         assert words in said, fault
+
+
+@pytest.mark.parametrize("hook", ["sync", "async"])
+@pytest.mark.parametrize("place", ["access", "authorize"])
+@pytest.mark.parametrize("path", ["/v3/kv/range", "/v3/watch"])
+def test_the_headers_of_a_refusal_go_with_it(
+    host: AppServer, client: httpx.Client, place: str, hook: str, path: str
+) -> None:
+    headers = {"x-user": "red", "x-fault": f"{place}:http"}
+    answer = client.post(f"{host.url}/{hook}{path}", json=WATCH | {"key": ""}, headers=headers)
+    assert (answer.status_code, answer.headers["x-law"]) == (451, "yes")
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_a_refused_upgrade_has_the_headers_too(host: AppServer) -> None:
+    headers = {"x-user": "red", "x-fault": "access:http"}
+    url = host.url.replace("http", "ws", 1)
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        connect(f"{url}/sync/v3/watch", additional_headers=headers),
+    ):
+        pass
+    assert refused.value.response.headers["x-law"] == "yes"

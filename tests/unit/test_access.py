@@ -3,10 +3,13 @@
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
+from starlette.types import Message
 
 from etcd_asgi import FULL, Denied, Grant, passthrough
 from etcd_asgi.access import decide
 from etcd_asgi.bindings import bindings
+from etcd_asgi.endpoints.answers import send_denied
+from etcd_asgi.flavours import flavour
 
 SCOPE = {"type": "http", "headers": [], "path": "/", "user": "ann"}
 
@@ -71,3 +74,16 @@ def test_denied_takes_error_statuses_alone() -> None:
         Denied(200)
     assert Denied(401).code == 16
     assert Denied(418).code == 2
+
+
+async def test_a_refusal_is_answered_with_its_headers_and_they_break_nothing() -> None:
+    sent: list[Message] = []
+
+    async def send(event: Message) -> None:
+        sent.append(event)
+
+    headers = {"WWW-Authenticate": "Basic", "X-A": "b\r\nset-cookie: c", "Content-Length": "1"}
+    await send_denied(send, flavour("3.5"), Denied(401, "log in first", headers))
+    told = [one for one in sent[0]["headers"] if one[0] not in (b"content-type", b"content-length")]
+    assert told == [(b"www-authenticate", b"Basic"), (b"x-a", b"b  set-cookie: c")]
+    assert (b"content-length", b"%d" % len(sent[1]["body"])) in sent[0]["headers"]
