@@ -71,6 +71,19 @@ PATHS = [
     "/version",
     "/metrics",
 ]
+EVENTS = [
+    "/v3/watch?text=1&prefix=",
+    "/v3/watch?key=AA==&range_end=AA==&start_revision=1",
+    "/v3/watch?prefix=&last_event_id=1",
+]
+"""Watches for ``EventSource``; only what is refused comes to an end."""
+
+CROSS_SITE = [
+    "cookie: a=b\r\norigin: http://evil",
+    "cookie: a=b\r\nsec-fetch-site: cross-site",
+    "cookie: a=b\r\norigin: null",
+    "authorization: Basic Zm9vOmJhcg==\r\nsec-fetch-site: same-site",
+]
 HEADERS = [
     "grpc-timeout: x",
     "grpc-timeout: -1S",
@@ -212,6 +225,15 @@ def scene(
         assert app.process.poll() is None
         assert "Traceback" not in app.log
         assert HIDDEN not in app.log
+
+
+def test_events_are_neither_for_strangers_nor_for_other_sites(scene: Scene) -> None:
+    for path in EVENTS:
+        stranger = request(path, method="GET", user="", body=b"")
+        assert scene.ask(stranger).startswith(b"HTTP/1.1 401 "), path
+        for header in CROSS_SITE:
+            answer = scene.ask(request(path, method="GET", header=header, body=b""))
+            assert answer.startswith(b"HTTP/1.1 403 "), (path, header)
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
