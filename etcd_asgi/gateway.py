@@ -15,29 +15,26 @@ from etcd_asgi import media
 from etcd_asgi.access import Access, passthrough
 from etcd_asgi.admission import Admission, Rules
 from etcd_asgi.audit import Audit, log_record
-from etcd_asgi.bindings import Kind
+from etcd_asgi.calls import HttpCalls, headers_of
 from etcd_asgi.credentials import Password
-from etcd_asgi.endpoints import routing, sse, watch_query, websocket
-from etcd_asgi.endpoints.answers import send_denied, send_error, without_reading
+from etcd_asgi.endpoints import routing, watch_query, websocket
+from etcd_asgi.endpoints.answers import send_error, without_reading
 from etcd_asgi.endpoints.backup import BackupBroken
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.paths import local_path, without_added_slash
 from etcd_asgi.endpoints.presence import Presence
-from etcd_asgi.endpoints.sse import EventEndpoint
 from etcd_asgi.endpoints.static import StaticFiles
 from etcd_asgi.endpoints.stream import StreamEndpoint
-from etcd_asgi.endpoints.unary import UnaryEndpoint, is_form_override
+from etcd_asgi.endpoints.unary import UnaryEndpoint
 from etcd_asgi.endpoints.vitals import Vitals
 from etcd_asgi.endpoints.websocket import WebSocketEndpoint
 from etcd_asgi.errors import DecodeError, Denied
 from etcd_asgi.flavours import Flavour
-from etcd_asgi.metadata import RequestHeaders, read
 from etcd_asgi.passage import Authorize
-from etcd_asgi.routes import DEFAULT_VERSIONS, Route, Routes
+from etcd_asgi.routes import DEFAULT_VERSIONS, Routes
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
-from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, parse_targets
 
 logger = logging.getLogger("etcd_asgi")
@@ -122,10 +119,10 @@ class Gateway:
         vitals = Vitals(self._admission.identities.own(), self._limits, f"{self._first.release}.0")
         self._neighbours = Neighbours(vitals, self._admission.grant, self._first)
         self._streams = OpenStreams(self._limits.max_streams)
-        self._streaming = StreamEndpoint(self._streams)
         presence = Presence()
-        self._unary = UnaryEndpoint(presence)
-        self._events = EventEndpoint(self._streaming)
+        self._calls = HttpCalls(
+            self._admission, UnaryEndpoint(presence), StreamEndpoint(self._streams)
+        )
         self._sockets = WebSocketEndpoint(self._streams, presence)
 
     def __repr__(self) -> str:
@@ -175,7 +172,7 @@ class Gateway:
         route = self._by_path.get(path)
         try:
             if route is not None and scope["method"] == "POST":
-                await self._call(route, scope, receive, send)
+                await self._calls.post(route, scope, receive, send)
             else:
                 await self._no_call(path, scope, receive, send)
         except (HTTPException, BackupBroken):
@@ -184,64 +181,6 @@ class Gateway:
             logger.exception("error while answering %s", path)
             with suppress(Exception):  # the answer may have begun, or the client may be gone
                 await send_error(send, self._first, Code.INTERNAL, "internal error")
-
-    async def _call(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
-        transcoder, admission = route.transcoder, self._admission
-        try:
-            headers = _headers(scope)
-            if is_form_override(headers) and headers.method_override != "POST":
-                await routing.wrong_method(scope, without_reading(scope, send), route.flavour)
-                return
-            if "=" in headers.content_type or "=" in headers.accept:
-                modes = media.modes(headers.content_type, headers.accept)
-                transcoder = transcoder.in_modes(modes)
-            if headers.ambient:
-                admission.origins.check(scope)
-            if not admission.is_open:
-                transcoder = await admission.admit(transcoder, headers, scope)
-        except (DecodeError, Denied) as error:
-            await _refuse_call(error, route.flavour, scope, send)
-        else:
-            if route.kind is Kind.UNARY:
-                await self._unary.answer(transcoder, headers, scope, receive, send)
-            else:
-                await self._stream(transcoder, headers, scope, receive, send)
-
-    async def _stream(
-        self,
-        transcoder: Transcoder,
-        headers: RequestHeaders,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        form = self._events.post if media.wants_events(headers.accept) else self._streaming.answer
-        try:
-            await form(transcoder, headers, scope, receive, send)
-        finally:
-            transcoder.close()
-
-    async def _watch_by_get(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer ``EventSource``, which can neither send a body nor headers."""
-        admission = self._admission
-        try:
-            headers = _headers(scope)
-            query = watch_query.read(scope["query_string"], sse.last_event_id(scope))
-            modes = media.modes("", headers.accept)
-            if query.text is not None:
-                modes = media.Modes(answer=query.text)
-            transcoder = route.transcoder.in_modes(modes)
-            if headers.ambient:
-                admission.origins.check(scope)
-            if not admission.is_open:
-                transcoder = await admission.admit(transcoder, headers, scope)
-        except (DecodeError, Denied) as error:
-            await _refuse_call(error, route.flavour, scope, send)
-            return
-        try:
-            await self._events.get(transcoder, headers, query, scope, receive, send)
-        finally:
-            transcoder.close()
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         path, early = without_added_slash(path, scope), without_reading(scope, send)
@@ -257,9 +196,9 @@ class Gateway:
         elif (route := self._routes.find(path, one)) is None:
             await routing.not_found(scope, early, one)
         elif scope["method"] == "POST":
-            await self._call(route, scope, receive, send)
+            await self._calls.post(route, scope, receive, send)
         elif route.watches and watch_query.is_asked(scope):
-            await self._watch_by_get(route, scope, receive, send)
+            await self._calls.watch_by_get(route, scope, receive, send)
         else:
             await routing.wrong_method(scope, early, one)
 
@@ -270,7 +209,7 @@ class Gateway:
         try:
             if one is None:
                 raise Denied(404, routing.OUTSIDE)
-            headers = _headers({**scope, "headers": websocket.carried_headers(scope)})
+            headers = headers_of({**scope, "headers": websocket.carried_headers(scope)})
             base = None if route is None else route.transcoder
             if base is not None and (query := scope.get("query_string")):
                 base = base.in_modes(media.socket_modes(query))
@@ -311,23 +250,8 @@ class Gateway:
                 return
 
 
-def _headers(scope: Scope) -> RequestHeaders:
-    client = scope.get("client")
-    return read(scope["headers"], client[0] if client else None)
-
-
 def _has_certificate(tls: TLS | None) -> bool:
     return tls is not None and tls.cert is not None
-
-
-async def _refuse_call(
-    error: DecodeError | Denied, flavour: Flavour, scope: Scope, send: Send
-) -> None:
-    early = without_reading(scope, send)
-    if isinstance(error, Denied):
-        await send_denied(early, flavour, error)
-    else:
-        await send_error(early, flavour, Code.INVALID_ARGUMENT, str(error))
 
 
 def _audit(audit: bool | Audit) -> Audit | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.events.served import Served
+from tests.events.source import TIMEOUT
 from tests.hosts.observe import watchers
 from tests.hosts.serving import until
 from tests.hosts.target import text
@@ -74,9 +76,11 @@ def test_the_last_id_may_stand_in_the_query(served: Served, key: str) -> None:
 
 def test_a_long_history_comes_with_ids_that_never_run_ahead(uvicorn: Served, key: str) -> None:
     """etcd sends it a thousand revisions at a time, with the newest in every header."""
-    first = uvicorn.put(key, "x")
-    for _ in range(1200):
-        last = uvicorn.put(key, "x")
+    first = last = uvicorn.put(key, "x")
+    with httpx.Client(base_url=uvicorn.etcd.endpoint, timeout=TIMEOUT) as client:
+        for _ in range(1200):
+            answer = client.post("/v3/kv/put", json={"key": text(key), "value": "eA=="})
+            last = int(answer.json()["header"]["revision"])
     seen: list[int] = []
     last_id = ""
     while not seen or seen[-1] < last:

@@ -1,0 +1,115 @@
+"""Calls over HTTP: a request admitted, and given to the endpoint of its form."""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Scope, Send
+
+from etcd_asgi import media
+from etcd_asgi.admission import Admission
+from etcd_asgi.bindings import Kind
+from etcd_asgi.endpoints import routing, sse, watch_query
+from etcd_asgi.endpoints.answers import send_denied, send_error, without_reading
+from etcd_asgi.endpoints.sse import EventEndpoint
+from etcd_asgi.endpoints.stream import StreamEndpoint
+from etcd_asgi.endpoints.unary import UnaryEndpoint, is_form_override
+from etcd_asgi.errors import DecodeError, Denied
+from etcd_asgi.flavours import Flavour
+from etcd_asgi.metadata import RequestHeaders, read
+from etcd_asgi.routes import Route
+from etcd_asgi.status import Code
+from etcd_asgi.transcoder import Transcoder
+
+
+class HttpCalls:
+    """Answers requests for RPCs.
+
+    Args:
+        admission: who may come in.
+        unary: answers calls with one message each way.
+        streaming: answers all others.
+    """
+
+    def __init__(
+        self, admission: Admission, unary: UnaryEndpoint, streaming: StreamEndpoint
+    ) -> None:
+        self._admission = admission
+        self._unary = unary
+        self._streaming = streaming
+        self._events = EventEndpoint(streaming)
+
+    async def post(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a POST."""
+        transcoder, admission = route.transcoder, self._admission
+        try:
+            headers = headers_of(scope)
+            if is_form_override(headers) and headers.method_override != "POST":
+                await routing.wrong_method(scope, without_reading(scope, send), route.flavour)
+                return
+            if "=" in headers.content_type or "=" in headers.accept:
+                modes = media.modes(headers.content_type, headers.accept)
+                transcoder = transcoder.in_modes(modes)
+            if headers.ambient:
+                admission.origins.check(scope)
+            if not admission.is_open:
+                transcoder = await admission.admit(transcoder, headers, scope)
+        except (DecodeError, Denied) as error:
+            await _refuse(error, route.flavour, scope, send)
+        else:
+            if route.kind is Kind.UNARY:
+                await self._unary.answer(transcoder, headers, scope, receive, send)
+            else:
+                await self._stream(transcoder, headers, scope, receive, send)
+
+    async def _stream(
+        self,
+        transcoder: Transcoder,
+        headers: RequestHeaders,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        form = self._events.post if media.wants_events(headers.accept) else self._streaming.answer
+        try:
+            await form(transcoder, headers, scope, receive, send)
+        finally:
+            transcoder.close()
+
+    async def watch_by_get(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer ``EventSource``, which can neither send a body nor headers."""
+        admission = self._admission
+        try:
+            headers = headers_of(scope)
+            query = watch_query.read(scope["query_string"], sse.last_event_id(scope))
+            modes = media.modes("", headers.accept)
+            if query.text is not None:
+                modes = media.Modes(answer=query.text)
+            transcoder = route.transcoder.in_modes(modes)
+            if headers.ambient:
+                admission.origins.check(scope)
+            if not admission.is_open:
+                transcoder = await admission.admit(transcoder, headers, scope)
+        except (DecodeError, Denied) as error:
+            await _refuse(error, route.flavour, scope, send)
+            return
+        try:
+            await self._events.get(transcoder, headers, query, scope, receive, send)
+        finally:
+            transcoder.close()
+
+
+def headers_of(scope: Scope) -> RequestHeaders:
+    """What a request's headers mean.
+
+    Raises:
+        DecodeError: one of them cannot be read.
+    """
+    client = scope.get("client")
+    return read(scope["headers"], client[0] if client else None)
+
+
+async def _refuse(error: DecodeError | Denied, flavour: Flavour, scope: Scope, send: Send) -> None:
+    early = without_reading(scope, send)
+    if isinstance(error, Denied):
+        await send_denied(early, flavour, error)
+    else:
+        await send_error(early, flavour, Code.INVALID_ARGUMENT, str(error))
