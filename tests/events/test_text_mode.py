@@ -80,8 +80,9 @@ def test_an_explicit_base64_is_what_no_word_is(uvicorn: Served, key: str) -> Non
 
 
 def test_a_watch_over_post_is_text(uvicorn: Served, key: str) -> None:
-    body = json.dumps({"create_request": {"key": key, "start_revision": 1}})
-    post(uvicorn, "kv/put", {"key": key, "value": "seen"}, BOTH)
+    put = post(uvicorn, "kv/put", {"key": key, "value": "seen"}, BOTH).json()
+    start = put["header"]["revision"]
+    body = json.dumps({"create_request": {"key": key, "start_revision": start}})
     url = f"{uvicorn.url}/v3/watch"
     with httpx.stream("POST", url, content=body, headers=BOTH, timeout=TIMEOUT) as answer:
         assert answer.headers["content-type"] == AS_TEXT
@@ -92,10 +93,11 @@ def test_a_watch_over_post_is_text(uvicorn: Served, key: str) -> None:
 
 
 def test_a_websocket_with_bytes_text_is_text_both_ways(uvicorn: Served, key: str) -> None:
-    post(uvicorn, "kv/put", {"key": key, "value": "seen"}, BOTH)
+    put = post(uvicorn, "kv/put", {"key": key, "value": "seen"}, BOTH).json()
+    start = put["header"]["revision"]
     url = f"{uvicorn.url.replace('http', 'ws')}/v3/watch?bytes=text"
     with connect(url, open_timeout=TIMEOUT, close_timeout=TIMEOUT) as socket:
-        socket.send(json.dumps({"create_request": {"key": key, "start_revision": "1"}}))
+        socket.send(json.dumps({"create_request": {"key": key, "start_revision": start}}))
         assert json.loads(socket.recv(TIMEOUT))["result"]["created"] is True
         (event,) = json.loads(socket.recv(TIMEOUT))["result"]["events"]
     assert (event["kv"]["key"], event["kv"]["value"]) == (key, "seen")
