@@ -5,10 +5,10 @@ import os
 from starlette.requests import HTTPConnection
 
 from etcd_asgi import Denied, Gateway, Grant, Limits
+from tests.events.served import MAX_STREAMS
 
 HEARTBEAT = 0.2
 RESUME_TIME = 3.0
-MAX_STREAMS = 8
 
 _URL = os.environ["ETCD_URL"]
 

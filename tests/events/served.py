@@ -13,6 +13,9 @@ from tests.events.source import TIMEOUT, Source
 from tests.hosts.serving import AppServer
 from tests.hosts.target import text
 
+MAX_STREAMS = 8
+"""Of the gateway that waits for nothing for long."""
+
 _CLIENT = httpx.Client(timeout=TIMEOUT)
 
 

@@ -47,17 +47,20 @@ class Source:
         params: Mapping[str, str] | None = None,
         *,
         body: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         last_id: str = "",
     ) -> None:
-        method = "GET" if body is None else "POST"
+        method = "GET" if body is None and content is None else "POST"
         sent = {"accept": "text/event-stream", "cache-control": "no-cache", **(headers or {})}
         if last_id:
             sent["last-event-id"] = last_id
         self.last_id = last_id
         self.retry: int | None = None
         self._client = httpx.Client(timeout=TIMEOUT, verify=False)
-        self._stream = self._client.stream(method, url, params=params, json=body, headers=sent)
+        self._stream = self._client.stream(
+            method, url, params=params, json=body, content=content, headers=sent
+        )
 
     def __enter__(self) -> Self:
         self.response = self._stream.__enter__()
