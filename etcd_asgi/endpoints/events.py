@@ -118,14 +118,19 @@ class Events:
 
     async def abandon(self) -> None:
         """End for a client that left. Some middleware waits for an answer, whoever reads it."""
-        if self._beat is not None:
-            self._beat.cancel()
+        self.drop()
         await self.fail(UpstreamError(Code.CANCELLED, CANCELLED, local=True))
 
     def close(self) -> None:
         """Send no more comments."""
         if self._timer is not None:
             self._timer.cancel()
+
+    def drop(self) -> None:
+        """Leave nothing running, not even a comment on its way."""
+        self.close()
+        if self._beat is not None:
+            self._beat.cancel()
 
     async def _begin(self) -> bytes:
         """Send the head; gives what stands before the first event."""

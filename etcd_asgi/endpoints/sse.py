@@ -72,7 +72,7 @@ class EventEndpoint:
         try:
             await self._streaming.carry(call, output, headers, scope, send)
         finally:
-            output.close()
+            output.drop()
 
 
 def last_event_id(scope: Scope) -> str:

@@ -4,7 +4,7 @@ import os
 
 from starlette.requests import HTTPConnection
 
-from etcd_asgi import Denied, Gateway, Grant, Limits
+from etcd_asgi import Denied, Gateway, Grant, Limits, Password, allow_anyone
 from tests.events.served import MAX_STREAMS
 
 HEARTBEAT = 0.2
@@ -26,6 +26,8 @@ def access(conn: HTTPConnection) -> Grant:
 
 
 guarded = Gateway(_URL, access=access, lease_secret=b"of these tests")
+
+signed = Gateway(_URL, credentials=Password("root", "p"), access=allow_anyone)
 
 hasty = Gateway(
     _URL,

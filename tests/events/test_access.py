@@ -1,11 +1,13 @@
 """What a host grants holds for events as well."""
 
+import httpx
 import pytest
 
 from etcd_asgi.testing import EtcdServer
 from tests.events.conftest import Serve
 from tests.events.served import Served
 from tests.hosts.serving import until
+from tests.hosts.target import text
 
 
 @pytest.fixture
@@ -73,3 +75,21 @@ def test_a_page_of_another_site_cannot_read_with_a_visitors_cookie(uvicorn: Serv
     own = {"cookie": "session=x", "sec-fetch-site": "same-origin"}
     with uvicorn.watch(key="k", headers=own) as source:
         source.next("created")
+
+
+def test_a_gateway_with_a_login_of_its_own_logs_in_again_after_etcd_came_back(
+    mortal: EtcdServer, serve: Serve
+) -> None:
+    """A restarted etcd has forgotten all tokens."""
+    gateway = serve(mortal, app="signed")
+    gateway.ask("auth/role/add", {"name": "root"})
+    gateway.ask("auth/user/add", {"name": "root", "password": "p"})
+    gateway.ask("auth/user/grant", {"user": "root", "role": "root"})
+    gateway.ask("auth/enable", {})
+    with gateway.watch(key="k") as source:
+        source.next("created")
+        for _ in range(2):
+            mortal.restart()
+            answer = httpx.post(f"{gateway.url}/v3/kv/put", json={"key": text("k")})
+            revision = int(answer.raise_for_status().json()["header"]["revision"])
+            assert source.change().revisions == [revision]
