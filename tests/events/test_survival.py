@@ -261,7 +261,7 @@ def test_clients_that_leave_while_etcd_is_away_leave_nothing_behind(
             source.next("created")
             mortal.stop()
         mortal.start()
-        with gateway.watch(key="k") as source:
+        with gateway.watch(key="k", last_id=source.last_id) as source:  # it waits for etcd
             source.next("created")
             assert watchers(mortal) == 1
         until(lambda: watchers(mortal) == 0, "the watchers gone from etcd")
