@@ -29,6 +29,10 @@ class Limits:
     connect_timeout: float = 5.0
     """How long a call waits for a connection to etcd before it fails with 503."""
 
+    restart_time: float = 3.0
+    """How long unary calls wait for an etcd that has gone away. Those that find it gone for longer
+    fail at once, as do those that were under way: nobody knows whether etcd carried them out."""
+
     max_reconnect_delay: float = 2.0
     """Longest pause between two attempts to connect, thus how soon a restarted etcd is seen."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Sequence
 
 import grpc.aio
@@ -16,7 +17,7 @@ from etcd_asgi.status import Code
 from etcd_asgi.upstream.certificates import Certificates
 from etcd_asgi.upstream.channels import DEADLINE, as_pairs
 from etcd_asgi.upstream.connections import Connections
-from etcd_asgi.upstream.deadlines import ended_by, passes_at
+from etcd_asgi.upstream.deadlines import ended_by, left_until, passes_at
 from etcd_asgi.upstream.stream import GrpcStream
 from etcd_asgi.upstream.targets import Target
 from etcd_asgi.upstream.tls import TLS
@@ -47,22 +48,34 @@ class GrpcUpstream:
     async def unary(
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> bytes:
-        """Make one call: see :class:`~etcd_asgi.upstream.seam.Upstream`."""
+        """Make one call: see :class:`~etcd_asgi.upstream.seam.Upstream`.
+
+        One that finds etcd gone waits for it, as long as ``Limits.restart_time`` says.
+        """
         _refuse_if_over(timeout)
         channels = self._connections().unary
-        used, call = channels.current, channels.unary(rpc)
-        deadline = passes_at(timeout)
+        started, deadline, has_waited = time.monotonic(), passes_at(timeout), False
         channels.enter()
         try:
-            answer: bytes = await call(request, timeout=timeout, metadata=as_pairs(metadata))
-        except grpc.aio.AioRpcError as error:
-            ours = channels.translate(error, used)
-            if ended_by(deadline, ours.code):
-                raise UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=True) from None
-            raise ours from None
+            while True:
+                used, call = channels.current, channels.unary(rpc)
+                try:
+                    answer: bytes = await call(
+                        request, timeout=timeout, metadata=as_pairs(metadata)
+                    )
+                except grpc.aio.AioRpcError as error:
+                    ours = channels.translate(error, used)
+                    if ended_by(deadline, ours.code):
+                        raise UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=True) from None
+                    timeout = left_until(deadline)
+                    if has_waited or not await channels.is_back(error, started, timeout):
+                        raise ours from None
+                    has_waited = True
+                else:
+                    channels.gone_since = None
+                    return answer
         finally:
             channels.leave()
-        return answer
 
     def server_stream(
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,12 @@ _OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: "cont
 
 _WARNING_PAUSE = 1.0
 """Least seconds between two lines in the log that say the same."""
+
+_NEVER_LEFT = ("failed to connect to all addresses", "connections to all backends failing")
+"""How gRPC says that a call found no connection, so that etcd knows nothing of it.
+
+Source: grpc src/core/load_balancing/pick_first and round_robin.
+"""
 
 Call = Callable[..., Any]
 
@@ -61,6 +68,10 @@ class Channels:
         self._under_way = 0
         self._drained: Callable[[], None] | None = None
         self._warned = float("-inf")
+        self._restart_time = limits.restart_time
+        self._waiters: dict[int, asyncio.Task[None]] = {}
+        self.gone_since: float | None = None
+        """When etcd was found to be gone, on the monotonic clock; ``None``: it is there."""
 
     def unary(self, rpc: str) -> Call:
         """What makes calls of *rpc* on the channel in use."""
@@ -102,12 +113,45 @@ class Channels:
         if message.startswith("etcdserver:"):
             return UpstreamError(code, message)
         if code == Code.UNAVAILABLE:
+            if self.gone_since is None:
+                self.gone_since = time.monotonic()
             self._warn(message)
             self._change_over(used)
             return UpstreamError(code, UNREACHABLE, local=True)
         if code in _OVER:
             return UpstreamError(code, _OVER[code], local=True)
         return UpstreamError(code, message)
+
+    async def is_back(
+        self, error: grpc.aio.AioRpcError, started: float, timeout: float | None
+    ) -> bool:
+        """Wait for an etcd that *error* says is gone, if the call never left.
+
+        Args:
+            error: how the call ended.
+            started: when it began, on the monotonic clock.
+            timeout: seconds until the call's deadline, or none.
+
+        Returns:
+            Whether it can be made, as it could not before.
+        """
+        if self.gone_since is None or not (error.details() or "").startswith(_NEVER_LEFT):
+            return False
+        patience = min(self.gone_since, started) + self._restart_time - time.monotonic()
+        longest = patience if timeout is None else min(patience, timeout)
+        if longest <= 0:
+            return False
+        waiter = self._waiter()
+        done, _ = await asyncio.wait({waiter}, timeout=longest)
+        return bool(done) and not waiter.cancelled() and waiter.exception() is None
+
+    def _waiter(self) -> asyncio.Task[None]:
+        """The one task that waits for the channel in use, for all calls that do."""
+        waiter = self._waiters.get(self.current)
+        if waiter is None or waiter.done():
+            ready = self._channels[self.current].channel_ready()
+            waiter = self._waiters[self.current] = asyncio.get_running_loop().create_task(ready)
+        return waiter
 
     def _warn(self, reason: str) -> None:
         """Log why etcd is not reachable; not for each of the calls that find out together."""
@@ -124,6 +168,11 @@ class Channels:
 
     async def aclose(self) -> None:
         """Close all channels; calls that do not end in time are cancelled."""
+        waiters = [one for one in self._waiters.values() if not one.done()]
+        for waiter in waiters:
+            waiter.cancel()
+        if waiters:
+            await asyncio.wait(waiters)
         for channel in self._channels:
             await channel.close(self._close_timeout)
 
