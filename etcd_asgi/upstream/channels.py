@@ -29,6 +29,9 @@ DEADLINE = "context deadline exceeded"
 
 _OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: "context canceled"}
 
+_LOOK_TIME = 0.05
+"""Seconds between two looks at a channel that calls wait for."""
+
 _WARNING_PAUSE = 1.0
 """Least seconds between two lines in the log that say the same."""
 
@@ -149,7 +152,7 @@ class Channels:
         """The one task that waits for the channel in use, for all calls that do."""
         waiter = self._waiters.get(self.current)
         if waiter is None or waiter.done():
-            ready = self._channels[self.current].channel_ready()
+            ready = _ready(self._channels[self.current])
             waiter = self._waiters[self.current] = asyncio.get_running_loop().create_task(ready)
         return waiter
 
@@ -175,6 +178,17 @@ class Channels:
             await asyncio.wait(waiters)
         for channel in self._channels:
             await channel.close(self._close_timeout)
+
+
+async def _ready(channel: grpc.aio.Channel) -> None:
+    """Wait for a connection.
+
+    gRPC could tell of it, but cannot be made to stop: what it tells a loop that has ended meanwhile
+    becomes an error on another.
+    """
+    ready = grpc.ChannelConnectivity.READY
+    while channel.get_state(try_to_connect=True) is not ready:  # noqa: ASYNC110 - as said
+        await asyncio.sleep(_LOOK_TIME)
 
 
 class Pairs(tuple[tuple[str, str | bytes], ...], grpc.aio.Metadata):  # type: ignore[misc]  # tuple's methods
