@@ -29,7 +29,7 @@ class Limits:
     connect_timeout: float = 5.0
     """How long a call waits for a connection to etcd before it fails with 503."""
 
-    restart_time: float = 3.0
+    restart_time: float = 4.0
     """How long unary calls wait for an etcd that has gone away. Those that find it gone for longer
     fail at once, as do those that were under way: nobody knows whether etcd carried them out."""
 
