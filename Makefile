@@ -38,8 +38,20 @@ help: ## list the commands
 
 .PHONY: test
 test: check etcds browser-ready clients-ready ## everything that CI runs
-	$(BIN)/pytest
-	$(MAKE) --no-print-directory wheel-test floors
+	$(MAKE) --no-print-directory -j2 test-served test-rest
+
+# In two halves side by side, as most tests wait more than they work: those that start servers, and all others.
+SERVED := $(addprefix tests/,browser cli clients docs events examples hosts streams)
+
+.PHONY: test-served
+test-served: .venv/.ready
+	$(BIN)/pytest $(SERVED)
+
+.PHONY: test-rest
+test-rest: .venv/.ready
+	$(BIN)/pytest $(addprefix --ignore=,$(SERVED))
+	$(MAKE) --no-print-directory wheel-test
+	$(MAKE) --no-print-directory floors
 
 .PHONY: demo
 demo: .venv/.ready ## a FastAPI app with logins and etcd's API, in front of a real etcd
