@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
+import grpc
 import pytest
 
 from etcd_asgi import TLS, Limits, UpstreamError
@@ -108,6 +109,10 @@ async def test_former_connections_are_closed_when_their_last_call_has_ended(
     assert not connections._draining
 
 
+@pytest.mark.skipif(
+    tuple(map(int, grpc.__version__.split(".")[:2])) < (1, 60),
+    reason="a read that begins after its channel was closed never ends in this grpcio",
+)
 async def test_closing_the_gateway_closes_former_connections_too(
     users: Users, authority: Authority
 ) -> None:
