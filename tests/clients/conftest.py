@@ -23,7 +23,7 @@ def clients() -> None:
 def runs(
     clients: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Future[Run]]]:
-    """Every suite that this session has a test for, by name, started already."""
+    """Every suite that a selected test asks for, by name, started already."""
     asked_for = [
         item.callspec.params.get("suite")
         for item in request.session.items
