@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
-from starlette.types import Scope
 
 from etcd_asgi.bindings import bindings
 from etcd_asgi.credentials import Password
@@ -127,7 +126,7 @@ def allow_anyone(conn: HTTPConnection) -> Grant:  # noqa: ARG001 - every access 
     return _FULL_GRANT
 
 
-async def decide(access: Access, scope: Scope) -> Grant:
+async def decide(access: Access, conn: HTTPConnection) -> Grant:
     """Ask *access*; a function that is not async runs in a thread, as it may block.
 
     Raises:
@@ -135,7 +134,6 @@ async def decide(access: Access, scope: Scope) -> Grant:
         TypeError: it returned something else than a grant.
         HookError: see :func:`etcd_asgi.hooks.ask`.
     """
-    conn = HTTPConnection(scope)
     known = access is passthrough or access is allow_anyone
     grant: object = access(conn) if known else await ask(access, conn)
     if not isinstance(grant, Grant):

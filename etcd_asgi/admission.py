@@ -16,7 +16,7 @@ from etcd_asgi.credentials import Password
 from etcd_asgi.errors import Denied
 from etcd_asgi.guarded import GuardedTranscoder
 from etcd_asgi.identity import Identities
-from etcd_asgi.metadata import RequestHeaders, without_login
+from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.namespace import SCOPED, Namespace
 from etcd_asgi.origin import Origins
 from etcd_asgi.passage import Authorize, Passage
@@ -79,7 +79,7 @@ class Admission:
         Raises:
             Denied: nothing.
         """
-        return await decide(self._rules.access, scope)
+        return await decide(self._rules.access, HTTPConnection(scope))
 
     async def admit(
         self, transcoder: Transcoder, headers: RequestHeaders, scope: Scope
@@ -91,19 +91,26 @@ class Admission:
         Raises:
             Denied: it may not come in.
         """
-        grant = await self.grant(scope)
-        passage = self._passage(grant, transcoder.binding.name, scope)
+        if headers.ambient:
+            self.origins.check(scope)
+        if self.is_open:
+            return transcoder
+        return await self._guarded(transcoder, headers, HTTPConnection(scope))
+
+    async def _guarded(
+        self, transcoder: Transcoder, headers: RequestHeaders, conn: HTTPConnection
+    ) -> Transcoder:
+        grant = await decide(self._rules.access, conn)
+        passage = self._passage(grant, transcoder.binding.name, conn)
         try:
             _check(grant, transcoder.binding.name)
         except Denied as error:
             passage.record([], error.code)
             raise
-        if not grant.forward_token:
-            headers.metadata = without_login(headers.metadata)
         limits = self._limits
         if grant.max_body_bytes is not None:
             limits = self._lesser(grant.max_body_bytes)
-        return GuardedTranscoder(transcoder, passage, self.identities.of(grant), limits)
+        return GuardedTranscoder(transcoder, passage, self.identities.of(grant, headers), limits)
 
     async def admit_socket(
         self, transcoder: Transcoder | None, headers: RequestHeaders, scope: Scope
@@ -118,7 +125,7 @@ class Admission:
             return transcoder
         try:
             if transcoder is not None:
-                return await self.admit(transcoder, headers, scope)
+                return await self._guarded(transcoder, headers, HTTPConnection(scope))
             await self.grant(scope)
         except Denied:
             raise
@@ -127,13 +134,13 @@ class Admission:
             raise Denied(500, "internal error") from error
         return None
 
-    def _passage(self, grant: Grant, rpc: str, scope: Scope) -> Passage:
+    def _passage(self, grant: Grant, rpc: str, conn: HTTPConnection) -> Passage:
         watching = None
         if grant.max_watches is not None and rpc == "Watch.Watch":
             watching = Watching(self._quotas, grant.user, grant.max_watches)
         return Passage(
             grant=grant,
-            conn=HTTPConnection(scope),
+            conn=conn,
             rpc=rpc,
             authorize=self._rules.authorize,
             namespace=self._namespace(grant.namespace) if grant.namespace else None,

@@ -95,32 +95,18 @@ def named(keys: list[str]) -> tuple[tuple[str, ...], int]:
 
 
 def written_keys(rpc: str, message: Any) -> list[str]:
-    """The keys that a request would write."""
+    """The keys that a request, or an operation of a transaction, would write."""
     match rpc:
         case "KV.Put":
             return [key_text(message.key)]
         case "KV.DeleteRange":
             return [_interval(message.key, message.range_end)]
-        case "KV.Txn":
-            operations = [*message.success, *message.failure]
-            return [key for operation in operations for key in _of_operation(operation)]
         case "Lock.Lock" | "Election.Campaign":
             return [key_text(message.name)]
         case "Lock.Unlock":
             return [key_text(message.key)]
         case "Election.Proclaim" | "Election.Resign":
             return [key_text(message.leader.key)]
-    return []
-
-
-def _of_operation(operation: Any) -> list[str]:
-    match operation.WhichOneof("request"):
-        case "request_put":
-            return written_keys("KV.Put", operation.request_put)
-        case "request_delete_range":
-            return written_keys("KV.DeleteRange", operation.request_delete_range)
-        case "request_txn":
-            return written_keys("KV.Txn", operation.request_txn)
     return []
 
 

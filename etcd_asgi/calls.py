@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from starlette.types import Receive, Scope, Send
 
 from etcd_asgi import media
 from etcd_asgi.admission import Admission
 from etcd_asgi.bindings import Kind
 from etcd_asgi.endpoints import routing, sse, watch_query
-from etcd_asgi.endpoints.answers import send_denied, send_error, without_reading
+from etcd_asgi.endpoints.answers import without_reading
+from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.sse import EventEndpoint
 from etcd_asgi.endpoints.stream import StreamEndpoint
 from etcd_asgi.endpoints.unary import UnaryEndpoint, is_form_override
 from etcd_asgi.errors import DecodeError, Denied
-from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders, read
 from etcd_asgi.routes import Route
-from etcd_asgi.status import Code
-from etcd_asgi.transcoder import Transcoder
 
 
 class HttpCalls:
@@ -48,53 +48,33 @@ class HttpCalls:
             if "=" in headers.content_type or "=" in headers.accept:
                 modes = media.modes(headers.content_type, headers.accept)
                 transcoder = transcoder.in_modes(modes)
-            if headers.ambient:
-                admission.origins.check(scope)
-            if not admission.is_open:
+            if headers.ambient or not admission.is_open:
                 transcoder = await admission.admit(transcoder, headers, scope)
         except (DecodeError, Denied) as error:
-            await _refuse(error, route.flavour, scope, send)
-        else:
-            if route.kind is Kind.UNARY:
-                await self._unary.answer(transcoder, headers, scope, receive, send)
-            else:
-                await self._stream(transcoder, headers, scope, receive, send)
-
-    async def _stream(
-        self,
-        transcoder: Transcoder,
-        headers: RequestHeaders,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        form = self._events.post if media.wants_events(headers.accept) else self._streaming.answer
-        try:
-            await form(transcoder, headers, scope, receive, send)
-        finally:
-            transcoder.close()
+            await send_failure(without_reading(scope, send), route.flavour, error)
+            return
+        if route.kind is Kind.UNARY:
+            await self._unary.answer(transcoder, headers, scope, receive, send)
+            return
+        form = self._events if media.wants_events(headers.accept) else self._streaming
+        with closing(transcoder):
+            await form.answer(transcoder, headers, scope, receive, send)
 
     async def watch_by_get(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer ``EventSource``, which can neither send a body nor headers."""
-        admission = self._admission
         try:
             headers = headers_of(scope)
             query = watch_query.read(scope["query_string"], sse.last_event_id(scope))
             modes = media.modes("", headers.accept)
             if query.text is not None:
                 modes = media.Modes(answer=query.text)
-            transcoder = route.transcoder.in_modes(modes)
-            if headers.ambient:
-                admission.origins.check(scope)
-            if not admission.is_open:
-                transcoder = await admission.admit(transcoder, headers, scope)
+            base = route.transcoder.in_modes(modes)
+            transcoder = await self._admission.admit(base, headers, scope)
         except (DecodeError, Denied) as error:
-            await _refuse(error, route.flavour, scope, send)
+            await send_failure(without_reading(scope, send), route.flavour, error)
             return
-        try:
-            await self._events.get(transcoder, headers, query, scope, receive, send)
-        finally:
-            transcoder.close()
+        with closing(transcoder):
+            await self._events.watch(transcoder, headers, query, scope, receive, send)
 
 
 def headers_of(scope: Scope) -> RequestHeaders:
@@ -105,11 +85,3 @@ def headers_of(scope: Scope) -> RequestHeaders:
     """
     client = scope.get("client")
     return read(scope["headers"], client[0] if client else None)
-
-
-async def _refuse(error: DecodeError | Denied, flavour: Flavour, scope: Scope, send: Send) -> None:
-    early = without_reading(scope, send)
-    if isinstance(error, Denied):
-        await send_denied(early, flavour, error)
-    else:
-        await send_error(early, flavour, Code.INVALID_ARGUMENT, str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from etcd_asgi.access import Grant
 from etcd_asgi.credentials import Password
+from etcd_asgi.metadata import RequestHeaders, without_login
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import SignedUpstream, Tokens, Upstream
 
@@ -26,11 +27,18 @@ class Identities:
         """The way for calls of the gateway itself."""
         return self._signed(self._own)
 
-    def of(self, grant: Grant) -> Upstream:
-        """The way for calls of somebody with *grant*."""
+    def of(self, grant: Grant, headers: RequestHeaders) -> Upstream:
+        """The way for calls of somebody with *grant*.
+
+        A login that is not to reach etcd is taken out of *headers*; :class:`SignedUpstream` does
+        that by itself.
+        """
         if grant.forward_token:
             return self._upstream
-        return self._signed(grant.credentials or self._own)
+        credentials = grant.credentials or self._own
+        if credentials is None:
+            headers.metadata = without_login(headers.metadata)
+        return self._signed(credentials)
 
     async def aclose(self) -> None:
         """End the logins of the running event loop that are under way."""

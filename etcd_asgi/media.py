@@ -20,6 +20,9 @@ _TEXT, _BASE64 = "text", "base64"
 _ANSWERS = frozenset({"*/*", "application/*", "text/*", JSON, EVENTS})
 """The media ranges that an answer can be in; parameters of others are not ours."""
 
+_BASE64_JSON = JSON.encode()
+_TEXT_JSON = f"{JSON}; {PARAMETER}={_TEXT}".encode()
+
 _MAX_QUERY_FIELDS = 100
 
 
@@ -33,7 +36,7 @@ class Modes:
     @property
     def content_type(self) -> bytes:
         """The answer's."""
-        return f"{JSON}; {PARAMETER}={_TEXT}".encode() if self.answer else JSON.encode()
+        return _TEXT_JSON if self.answer else _BASE64_JSON
 
 
 DEFAULT = Modes()

@@ -109,7 +109,10 @@ class Passage:
 
     def keys(self, message: Message) -> list[str]:
         """The keys that an audited request writes, before it enters."""
-        return [] if self.audit is None else written_keys(self.rpc, message)
+        if self.audit is None:
+            return []
+        parts = islice(_parts(self.rpc, message), MAX_OPERATIONS + 1)
+        return [key for rpc, part in parts for key in written_keys(rpc, part)]
 
     def record(self, keys: list[str], code: int, answer: Any = None) -> None:
         """Tell the audit of a write and its outcome."""

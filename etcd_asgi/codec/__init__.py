@@ -7,6 +7,7 @@ of etcd treat differently or refuse. Encoding is the same for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
@@ -67,6 +68,7 @@ def decode(
     return decoder(descriptor, dialect, max_depth=max_depth, text=text)(body)
 
 
+@cache
 def decoder(
     descriptor: Descriptor, dialect: Dialect, *, max_depth: int, text: bool = False
 ) -> Callable[[bytes], Message]:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from etcd_asgi.bindings import Kind
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
+from etcd_asgi.endpoints.failures import Failure, as_error
 from etcd_asgi.endpoints.inputs import Input
 from etcd_asgi.endpoints.watching import Watches, asks_for_something, is_empty
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
@@ -38,7 +39,7 @@ come. Some releases of etcd answer then, others never do."""
 _ANSWER_GRACE = 1.0
 """Seconds that etcd has to answer what came before a fault in the input."""
 
-End = ClientGone | DecodeError | Denied | BodyTooLarge | HTTPException | UpstreamError | None
+End = ClientGone | Failure | HTTPException | UpstreamError | None
 """How a conversation was ended from this side; ``None``: as if etcd had ended it with OK."""
 
 
@@ -159,9 +160,7 @@ class Conversation:
             logger.exception("error in %s", self._transcoder.binding.name)
             self.end(UpstreamError(Code.INTERNAL, "internal error", local=True))
 
-    async def _end_with_fault(
-        self, error: DecodeError | Denied | BodyTooLarge | HTTPException
-    ) -> None:
+    async def _end_with_fault(self, error: Failure | HTTPException) -> None:
         """End for a fault in the input, once what came before it has been answered."""
         if self._call is None:
             self.end(error)
@@ -258,12 +257,8 @@ class Conversation:
             self._started.exception()  # seen, even if nobody waits for it any more
 
 
-def _told(error: DecodeError | Denied | BodyTooLarge | HTTPException) -> UpstreamError:
+def _told(error: Failure | HTTPException) -> UpstreamError:
     """What ends a call that has begun, for a fault in its input."""
-    if isinstance(error, DecodeError):
-        return UpstreamError(Code.INVALID_ARGUMENT, str(error))
-    if isinstance(error, Denied):
-        return UpstreamError(error.code, error.message)
-    if isinstance(error, BodyTooLarge):
-        return UpstreamError(Code.RESOURCE_EXHAUSTED, str(error))
-    return UpstreamError(Code.UNKNOWN, error.detail)
+    if isinstance(error, HTTPException):
+        return UpstreamError(Code.UNKNOWN, error.detail)
+    return as_error(error, local=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints import watch_query
-from etcd_asgi.endpoints.answers import send_error, without_reading
+from etcd_asgi.endpoints.answers import without_reading
 from etcd_asgi.endpoints.events import Events
+from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.following import Following
 from etcd_asgi.endpoints.inputs import HttpInput, Input
 from etcd_asgi.endpoints.stream import StreamEndpoint
@@ -14,7 +15,6 @@ from etcd_asgi.endpoints.tracking import WatchTrack
 from etcd_asgi.endpoints.watch_query import QueryInput, WatchQuery
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.metadata import RequestHeaders
-from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 
 _LAST_ID = b"last-event-id"
@@ -26,7 +26,7 @@ class EventEndpoint:
     def __init__(self, streaming: StreamEndpoint) -> None:
         self._streaming = streaming
 
-    async def post(
+    async def answer(
         self,
         transcoder: Transcoder,
         headers: RequestHeaders,
@@ -38,13 +38,12 @@ class EventEndpoint:
         try:
             after = watch_query.revision(last_event_id(scope))
         except DecodeError as error:
-            early = without_reading(scope, send)
-            await send_error(early, transcoder.flavour, Code.INVALID_ARGUMENT, str(error))
+            await send_failure(without_reading(scope, send), transcoder.flavour, error)
             return
         source = HttpInput(receive, transcoder.limits.max_body_bytes)
         await self._answer(transcoder, headers, source, after, scope, send)
 
-    async def get(
+    async def watch(
         self,
         transcoder: Transcoder,
         headers: RequestHeaders,

@@ -6,16 +6,16 @@ from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import send_denied, send_error, without_reading
+from etcd_asgi.endpoints.answers import without_reading
 from etcd_asgi.endpoints.backup import Backup, wants_file
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.conversation import Conversation, Output
+from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.inputs import HttpInput
 from etcd_asgi.endpoints.lines import Lines
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.metadata import RequestHeaders
-from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 
 
@@ -75,7 +75,6 @@ class StreamEndpoint:
         Raises:
             BackupBroken: see :meth:`answer`.
         """
-        flavour = conversation.flavour
         try:
             with self._streams.entered(conversation):
                 await conversation.carry(output, headers.metadata, headers.timeout)
@@ -84,11 +83,5 @@ class StreamEndpoint:
             await output.fail(error)
         except ClientGone:
             await output.abandon()
-        except DecodeError as error:
-            early = without_reading(scope, send)
-            await send_error(early, flavour, Code.INVALID_ARGUMENT, str(error))
-        except Denied as error:
-            await send_denied(without_reading(scope, send), flavour, error)
-        except BodyTooLarge as error:
-            early = without_reading(scope, send)
-            await send_error(early, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)
+        except (BodyTooLarge, DecodeError, Denied) as failure:
+            await send_failure(without_reading(scope, send), conversation.flavour, failure)

@@ -8,12 +8,12 @@ from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints.answers import (
     CANCELLED,
-    send_denied,
     send_error,
     send_json,
     without_reading,
 )
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody
+from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.metadata import RequestHeaders
@@ -48,18 +48,9 @@ class UnaryEndpoint:
             # Nobody reads it, but middleware of the host may insist on an answer.
             with suppress(OSError):
                 await send_error(send, flavour, Code.CANCELLED, CANCELLED)
-        except BodyTooLarge as error:
+        except (BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
             send = await _after_body(body, scope, send)
-            await send_error(send, flavour, Code.RESOURCE_EXHAUSTED, str(error), status=413)
-        except DecodeError as error:
-            send = await _after_body(body, scope, send)
-            await send_error(send, flavour, Code.INVALID_ARGUMENT, str(error))
-        except Denied as error:
-            send = await _after_body(body, scope, send)
-            await send_denied(send, flavour, error)
-        except UpstreamError as error:
-            send = await _after_body(body, scope, send)
-            await send_error(send, flavour, error.code, error.message)
+            await send_failure(send, flavour, failure)
         else:
             if not body.ended:
                 send = await _after_body(body, scope, send)

@@ -17,6 +17,7 @@ from etcd_asgi.codec import gobase64
 from etcd_asgi.endpoints.inputs import HttpInput
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.media import wants_events
+from etcd_asgi.namespace.keys import end_of
 
 _MAX_PARAMETERS = 100
 _MAX_REVISION = 2**63 - 2
@@ -37,8 +38,7 @@ _KNOWN = {**_FIELDS, **{name: name for name in _OURS}}
 _NAMED = 10
 """Unknown parameters that an error names."""
 
-_WHOLE = b"\0"
-"""As a key: the first of all; as the end of a range: there is none."""
+_FIRST_KEY = b"\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,16 +164,7 @@ def _range(given: Mapping[str, str], text: bool) -> dict[str, bytes]:
     if {"key", "range_end", "rangeEnd"} & set(given):
         raise DecodeError("query parameter prefix stands for key and range_end: give one or both")
     prefix = _bytes("prefix", given["prefix"], text)
-    return {"key": prefix or _WHOLE, "range_end": _end(prefix)}
-
-
-def _end(prefix: bytes) -> bytes:
-    """The first key behind all that begin with *prefix*.
-
-    Source: etcd client/v3/op.go, getPrefix.
-    """
-    stem = prefix.rstrip(b"\xff")
-    return stem[:-1] + bytes([stem[-1] + 1]) if stem else _WHOLE
+    return {"key": prefix or _FIRST_KEY, "range_end": end_of(prefix)}
 
 
 def _bytes(name: str, value: str, text: bool) -> bytes:

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from etcd_asgi.bindings import Kind
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.conversation import Conversation
+from etcd_asgi.endpoints.failures import as_error
 from etcd_asgi.endpoints.inputs import SocketInput
 from etcd_asgi.endpoints.open_streams import CLOSING, OpenStreams
 from etcd_asgi.endpoints.presence import Presence
@@ -61,12 +62,8 @@ class WebSocketEndpoint:
             await socket.close(NORMAL, "")
         except ClientGone:
             return
-        except Denied as error:
-            await socket.fail(UpstreamError(error.code, error.message, local=True))
-        except DecodeError as error:
-            await socket.fail(UpstreamError(Code.INVALID_ARGUMENT, str(error), local=True))
-        except BodyTooLarge as error:
-            await socket.fail(UpstreamError(Code.RESOURCE_EXHAUSTED, str(error), local=True))
+        except (BodyTooLarge, DecodeError, Denied) as failure:
+            await socket.fail(as_error(failure))
         except UpstreamError as error:
             await socket.fail(error)
 

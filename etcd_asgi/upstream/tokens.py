@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from etcd_asgi.credentials import Password
 from etcd_asgi.errors import UpstreamError
-from etcd_asgi.metadata import Metadata
+from etcd_asgi.metadata import Metadata, without_login
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.channels import DEADLINE
@@ -128,9 +128,6 @@ class Tokens:
         return logins
 
 
-_OTHERS_IDENTITY = frozenset(
-    {"token", "authorization", "grpcgateway-authorization", "grpcgateway-cookie"}
-)
 _ACCEPT = "grpcgateway-accept"
 
 
@@ -142,7 +139,7 @@ def as_user(metadata: Metadata, token: str) -> Metadata:
 
     Source: etcd server/auth/store.go, AuthInfoFromCtx and AuthInfoFromTLS.
     """
-    signed = [pair for pair in metadata if pair[0] not in _OTHERS_IDENTITY]
+    signed = without_login(metadata)
     if not any(key == _ACCEPT for key, _ in signed):
         signed.append((_ACCEPT, "*/*"))
     if token:

@@ -183,7 +183,7 @@ async def test_a_plain_function_may_ask_the_database_and_leaves_no_connection() 
         return Grant(rpcs=KEY_VALUE, namespace=f"/{groups[0]}/".encode(), user=user.username)
 
     cookie = await in_thread(logged_in)
-    grant = await decide(access_for(grant_for), conn(cookie).scope)
+    grant = await decide(access_for(grant_for), conn(cookie))
     assert (grant.namespace, grant.user) == (b"/red/", "ada")
     assert opened[0].connection is None
 
@@ -196,7 +196,7 @@ async def test_djangos_own_refusal_is_a_denial(told: str, message: str) -> None:
         raise PermissionDenied(told)
 
     with pytest.raises(Denied) as refused:
-        await decide(access_for(grant_for), conn(None).scope)
+        await decide(access_for(grant_for), conn(None))
     assert (refused.value.status, refused.value.message) == (403, message)
 
 

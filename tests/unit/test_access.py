@@ -18,7 +18,7 @@ async def test_an_async_function_decides() -> None:
     async def access(conn: HTTPConnection) -> Grant:
         return Grant(rpcs=frozenset({"KV.Range"})) if conn.scope["user"] == "ann" else Grant()
 
-    assert (await decide(access, SCOPE)).rpcs == {"KV.Range"}
+    assert (await decide(access, HTTPConnection(SCOPE))).rpcs == {"KV.Range"}
 
 
 async def test_a_plain_function_decides_in_a_thread_of_its_own() -> None:
@@ -30,7 +30,7 @@ async def test_a_plain_function_decides_in_a_thread_of_its_own() -> None:
         threads.append(threading.current_thread())
         return Grant()
 
-    await decide(access, SCOPE)
+    await decide(access, HTTPConnection(SCOPE))
     assert threads != [threading.current_thread()]
 
 
@@ -39,7 +39,7 @@ async def test_an_object_with_an_async_call_decides() -> None:
         async def __call__(self, conn: HTTPConnection) -> Grant:
             return Grant(rpcs=frozenset())
 
-    assert (await decide(Policy(), SCOPE)).rpcs == frozenset()
+    assert (await decide(Policy(), HTTPConnection(SCOPE))).rpcs == frozenset()
 
 
 @pytest.mark.parametrize("kind", [HTTPException, type("Own", (HTTPException,), {})])
@@ -48,7 +48,7 @@ async def test_the_hosts_own_exception_is_a_refusal_too(kind: type[HTTPException
         raise kind(401, "log in first")
 
     with pytest.raises(Denied) as caught:
-        await decide(access, SCOPE)
+        await decide(access, HTTPConnection(SCOPE))
     assert (caught.value.status, caught.value.message) == (401, "log in first")
 
 
@@ -57,7 +57,7 @@ async def test_anything_but_a_grant_is_no_permission() -> None:
         return True  # type: ignore[return-value]
 
     with pytest.raises(TypeError, match="access returned bool, but must return a Grant"):
-        await decide(access, SCOPE)
+        await decide(access, HTTPConnection(SCOPE))
 
 
 def test_passthrough_grants_every_rpc() -> None:
