@@ -10,14 +10,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from etcd_asgi.testing import EtcdServer
+from tests.etcds.quick import QUICK
 from tests.etcds.releases import OFFICIAL, RELEASES, binary_of, why_missing
 
 StartEtcd = Callable[..., EtcdServer]
 """``start_etcd(release=OFFICIAL, *args)``"""
 
 _REPORTED = ("grpcio", "protobuf", "starlette", "anyio")
-# Tests write much and have nothing to lose in a power cut, so a slow disk need not slow them down.
-_FAST = "--unsafe-no-fsync"
 # No test may fail because the machine is slow; and a failure prints how to see it again.
 settings.register_profile(
     "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -92,7 +91,7 @@ def _server(release: str, log_path: Path, *args: str) -> EtcdServer:
     binary = binary_of(release)
     if binary is None:
         pytest.skip(why_missing(release))
-    return EtcdServer(binary, args=[_FAST, *args], log_path=log_path)
+    return EtcdServer(binary, args=[*QUICK, *args], log_path=log_path)
 
 
 def _live(config: pytest.Config) -> list[EtcdServer]:

@@ -25,6 +25,7 @@ from etcd_asgi.metadata import Metadata
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream import UpstreamStream
+from etcd_asgi.upstream.deadlines import exceeded
 
 logger = logging.getLogger("etcd_asgi")
 
@@ -105,7 +106,8 @@ class Conversation:
                 later request is wrong.
             HTTPException: out of the host's own ``receive``, before the first request.
         """
-        talker = self.loop.create_task(self._guard(metadata, timeout))
+        deadline = None if timeout is None else self.loop.time() + timeout
+        talker = self.loop.create_task(self._guard(metadata, deadline))
         try:
             call = await self._started
             while (answer := await self._receive(call, output)) is not None:
@@ -146,10 +148,10 @@ class Conversation:
         self._transcoder.leave(message)
         return await output.convert(message)
 
-    async def _guard(self, metadata: Metadata, timeout: float | None) -> None:
+    async def _guard(self, metadata: Metadata, deadline: float | None) -> None:
         """Talk, then listen, and make every end of either an end of the conversation."""
         try:
-            await self._talk(metadata, timeout)
+            await self._talk(metadata, deadline)
             if await self._left():
                 self.end(ClientGone())
         except (ClientGone, UpstreamError) as error:
@@ -182,9 +184,9 @@ class Conversation:
         except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
             return False
 
-    async def _talk(self, metadata: Metadata, timeout: float | None) -> None:
+    async def _talk(self, metadata: Metadata, deadline: float | None) -> None:
         """Start the call, and send requests up to the end of the input."""
-        first = await self._first()
+        first, timeout = await self._first_in_time(deadline)
         transcoder = self._transcoder
         if transcoder.binding.kind is Kind.SERVER_STREAM:
             if first is None:
@@ -198,6 +200,20 @@ class Conversation:
             call = transcoder.bidi(metadata, timeout)
             self._start(call)
             await self._send_all(call, first)
+
+    async def _first_in_time(self, deadline: float | None) -> tuple[bytes | None, float | None]:
+        """The first request, and the time that it leaves for the call.
+
+        Source: grpc-gateway runtime/context.go: the deadline is set before the body is read.
+        """
+        if deadline is None:
+            return await self._first(), None
+        never_begun = deadline <= self.loop.time()
+        timer = self.loop.call_at(deadline, self.end, exceeded(local=never_begun))
+        try:
+            return await self._first(), deadline - self.loop.time()
+        finally:
+            timer.cancel()
 
     async def _first(self) -> bytes | None:
         """The first request that etcd would answer, serialized; ``None`` if the input is empty."""

@@ -15,9 +15,9 @@ from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.certificates import Certificates
-from etcd_asgi.upstream.channels import DEADLINE, as_pairs
+from etcd_asgi.upstream.channels import as_pairs
 from etcd_asgi.upstream.connections import Connections
-from etcd_asgi.upstream.deadlines import ended_by, left_until, passes_at
+from etcd_asgi.upstream.deadlines import ended_by, exceeded, left_until, passes_at
 from etcd_asgi.upstream.stream import GrpcStream
 from etcd_asgi.upstream.targets import Target
 from etcd_asgi.upstream.tls import TLS
@@ -66,7 +66,7 @@ class GrpcUpstream:
                 except grpc.aio.AioRpcError as error:
                     ours = channels.translate(error, used)
                     if ended_by(deadline, ours.code):
-                        raise UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=True) from None
+                        raise exceeded() from None
                     timeout = left_until(deadline)
                     if has_waited or not await channels.is_back(error, started, timeout):
                         raise ours from None
@@ -127,4 +127,4 @@ class GrpcUpstream:
 
 def _refuse_if_over(timeout: float | None) -> None:
     if timeout is not None and timeout <= 0:
-        raise UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=True)
+        raise exceeded()

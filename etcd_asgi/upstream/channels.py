@@ -17,15 +17,13 @@ from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.certificates import Secure
+from etcd_asgi.upstream.deadlines import DEADLINE
 from etcd_asgi.upstream.targets import Target
 
 logger = logging.getLogger("etcd_asgi.upstream")
 
 UNREACHABLE = "etcd is not reachable"
 """Told to clients for a call that found no etcd. The reason may name addresses: it is logged."""
-
-DEADLINE = "context deadline exceeded"
-"""What Go's gRPC says of a deadline: grpc-go status/status.go, FromContextError."""
 
 _OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: "context canceled"}
 

@@ -5,12 +5,25 @@ from __future__ import annotations
 import math
 import time
 
+from etcd_asgi.errors import UpstreamError
 from etcd_asgi.status import Code
+
+DEADLINE = "context deadline exceeded"
+"""What Go's gRPC says of a deadline: grpc-go status/status.go, FromContextError."""
 
 _ALSO = frozenset({Code.CANCELLED, Code.UNKNOWN})
 _MARGIN = 0.05
 """Seconds. etcd knows the deadline too, may see it pass first, and then says Canceled, or Unknown
 from within a lock or an election. Go's client says DeadlineExceeded all the same."""
+
+
+def exceeded(*, local: bool = True) -> UpstreamError:
+    """The error of a call whose deadline has passed.
+
+    Args:
+        local: false where the stock gateway tells it as the end of a stream that has begun.
+    """
+    return UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=local)
 
 
 def passes_at(timeout: float | None) -> float:

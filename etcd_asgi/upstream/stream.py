@@ -9,9 +9,8 @@ import grpc
 import grpc.aio
 
 from etcd_asgi.errors import UpstreamError
-from etcd_asgi.status import Code
-from etcd_asgi.upstream.channels import DEADLINE, Channels
-from etcd_asgi.upstream.deadlines import ended_by
+from etcd_asgi.upstream.channels import Channels
+from etcd_asgi.upstream.deadlines import ended_by, exceeded
 
 
 class GrpcStream:
@@ -78,7 +77,7 @@ class GrpcStream:
         """Our error for gRPC's. A deadline that passes is told as etcd's own end of the stream."""
         ours = self._channels.translate(error, self._used)
         if ended_by(self._deadline, ours.code):
-            return UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE)
+            return exceeded(local=False)
         return ours
 
     def _end(self) -> None:

@@ -11,7 +11,7 @@ from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata, without_login
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
-from etcd_asgi.upstream.channels import DEADLINE
+from etcd_asgi.upstream.deadlines import exceeded
 from etcd_asgi.upstream.logins import NO_LOGIN, Login, Logins
 from etcd_asgi.upstream.refusals import is_refusal
 from etcd_asgi.upstream.seam import Upstream
@@ -109,7 +109,7 @@ class Tokens:
         task = self._logins().start(credentials)
         done, _ = await asyncio.wait({task}, timeout=timeout)
         if not done:
-            raise UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=True)
+            raise exceeded()
         if task.cancelled():
             raise UpstreamError(Code.UNAVAILABLE, NO_LOGIN, local=True)
         error = task.exception()

@@ -23,6 +23,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from etcd_asgi.testing import EtcdServer
 from tests.access.calls import text
+from tests.etcds.quick import QUICK
 from tests.etcds.releases import OFFICIAL, binary_of
 from tests.hosts.serving import SERVERS, AppServer, until
 from tests.hosts.target import TIMEOUT
@@ -207,8 +208,7 @@ def scene(
 ) -> Iterator[Scene]:
     folder: Path = tmp_path_factory.mktemp("battery-")
     with ExitStack() as stack:
-        args = ["--unsafe-no-fsync"]
-        etcd = EtcdServer(binary_of(OFFICIAL), args=args, log_path=folder / "etcd.log")
+        etcd = EtcdServer(binary_of(OFFICIAL), args=QUICK, log_path=folder / "etcd.log")
         stack.enter_context(etcd)
         env = {"ETCD_URL": etcd.endpoint}
         name = "tests.access.hostile_app:alone"

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from etcd_asgi import TLS, Gateway, Grant, Password, allow_anyone
+from etcd_asgi import TLS, Gateway, Grant, Limits, Password, allow_anyone
 from etcd_asgi.testing import EtcdServer
 from tests.access.calls import Json, as_user, client_of, text
 from tests.conftest import StartEtcd
@@ -40,7 +40,8 @@ def put(key: str) -> Json:
 
 
 async def test_the_gateway_calls_as_its_own_user(etcd: EtcdServer) -> None:
-    gateway = Gateway(etcd.endpoint, credentials=ROOT, access=allow_anyone)
+    limits = Limits(version_timeout=30)
+    gateway = Gateway(etcd.endpoint, credentials=ROOT, access=allow_anyone, limits=limits)
     async with client_of(gateway) as client:
         assert (await client.post("/v3/kv/put", json=put("z"))).status_code == 200
         assert (await client.get("/health")).json()["health"] == "true"

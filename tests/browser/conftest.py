@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 from etcd_asgi.testing import EtcdServer
 from tests.browser.chromium import MISSING, environment, find_chromium
 from tests.browser.outside import Outside
+from tests.etcds.quick import QUICK
 from tests.etcds.releases import OFFICIAL, binary_of
 from tests.hosts.serving import ROOT, AppServer
 
@@ -84,7 +85,7 @@ def site(serve_all: Serve, etcd: EtcdServer) -> AppServer:
 def fragile_etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
     """An etcd to kill, whose watches often report progress. Leave it running."""
     log_path = tmp_path_factory.mktemp("etcd-") / "etcd.log"
-    args = ["--unsafe-no-fsync", "--experimental-watch-progress-notify-interval=100ms"]
+    args = [*QUICK, "--experimental-watch-progress-notify-interval=100ms"]
     with EtcdServer(binary_of(OFFICIAL), args=args, log_path=log_path) as server:
         yield server
 

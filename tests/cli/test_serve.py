@@ -11,6 +11,7 @@ import pytest
 from etcd_asgi.testing import EtcdServer
 from tests.cli.commands import TIMEOUT, run, serving
 from tests.conftest import StartEtcd
+from tests.hosts.serving import version_told
 from tests.hosts.target import text
 
 URL = "http://127.0.0.1:2379"
@@ -36,7 +37,7 @@ def test_it_serves_etcd(url: str, etcd: EtcdServer, key: str) -> None:
     assert put(url, key).status_code == 200
     found = httpx.post(f"{etcd.endpoint}/v3/kv/range", json={"key": text(key)}).json()
     assert found["kvs"][0]["value"] == text("v")
-    assert httpx.get(f"{url}/version").json()["etcdserver"] == etcd.version
+    assert version_told(url).json()["etcdserver"] == etcd.version
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,13 @@ from pathlib import Path
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.testing.process import ChildProcess
 from tests.clients.suites import Suite
+from tests.etcds.quick import QUICK
 from tests.etcds.releases import OFFICIAL, binary_of
 from tests.hosts.serving import ROOT, AppServer, until
 
 CLIENTS = ROOT / ".venv-clients"
 DRIVERS = Path(__file__).parent / "drivers"
-WITHOUT_GATEWAY = ("--unsafe-no-fsync", "--enable-grpc-gateway=false")
+WITHOUT_GATEWAY = (*QUICK, "--enable-grpc-gateway=false")
 
 SUITE_DEADLINE = 200.0
 """Seconds after which a suite that has not ended is killed."""

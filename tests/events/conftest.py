@@ -11,6 +11,7 @@ import pytest
 
 from etcd_asgi.testing import EtcdServer
 from tests.conftest import StartEtcd
+from tests.etcds.quick import QUICK
 from tests.etcds.releases import OFFICIAL, binary_of
 from tests.events.served import Served
 from tests.hosts.serving import SERVERS, AppServer
@@ -25,7 +26,7 @@ PROGRESS = "--experimental-watch-progress-notify-interval=300ms"
 def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
     """An etcd whose watchers are of these tests alone, and which tells progress often."""
     log_path = tmp_path_factory.mktemp("events-etcd-") / "etcd.log"
-    args = ["--unsafe-no-fsync", PROGRESS]
+    args = [*QUICK, PROGRESS]
     with EtcdServer(binary_of(OFFICIAL), args=args, log_path=log_path) as server:
         yield server
 

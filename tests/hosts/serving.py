@@ -104,6 +104,18 @@ class AppServer:
         return True
 
 
+def version_told(url: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+    """What ``/version`` below *url* answers once the gateway knows: at first it waits but 90 ms."""
+    answers: list[httpx.Response] = []
+
+    def is_known() -> bool:
+        answers.append(httpx.get(f"{url}/version", headers=headers))
+        return answers[-1].status_code != 503
+
+    until(is_known, f"the version of {url}")
+    return answers[-1]
+
+
 def until(condition: Callable[[], object], what: str) -> None:
     """Wait for *condition*, which something outside of this process makes true.
 

@@ -11,6 +11,7 @@ import pytest
 
 from etcd_asgi.namespace.leases import Leases
 from etcd_asgi.testing import EtcdServer
+from tests.etcds.quick import QUICK
 from tests.etcds.releases import binary_of
 from tests.hosts.serving import AppServer
 from tests.hosts.target import TIMEOUT
@@ -56,7 +57,7 @@ def pair(etcd_release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             stack.enter_context(
                 EtcdServer(
                     binary_of(etcd_release),
-                    args=["--unsafe-no-fsync"],
+                    args=QUICK,
                     log_path=folder / f"etcd-{name}.log",
                 )
             )

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from etcd_asgi.testing import EtcdServer
+from tests.etcds.quick import QUICK
 from tests.etcds.releases import OFFICIAL, binary_of
 from tests.hosts.serving import SERVERS, AppServer
 from tests.streams.post import TIMEOUT
@@ -30,7 +31,7 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
     """An etcd whose watchers and data are of these tests alone."""
     log_path = tmp_path_factory.mktemp("streams-etcd-") / "etcd.log"
     binary = binary_of(OFFICIAL)
-    with EtcdServer(binary, args=["--unsafe-no-fsync"], log_path=log_path) as server:
+    with EtcdServer(binary, args=QUICK, log_path=log_path) as server:
         yield server
 
 

@@ -7,7 +7,7 @@ from http.client import HTTPConnection
 import pytest
 
 from tests.hosts.target import text
-from tests.streams.post import TIMEOUT
+from tests.streams.post import TIMEOUT, Post
 from tests.streams.probed import Probed, create
 
 REVOKED = {"ID": 7}
@@ -37,6 +37,16 @@ def test_the_next_request_on_the_connection_is_answered(
     for _ in range(3):
         connection.request("POST", f"/etcd/v3/{rpc}", body)
         assert len(connection.getresponse().read().splitlines()) == answers
+
+
+def test_a_deadline_that_passes_before_the_first_value_is_told_while_the_body_is_open(
+    probed: Probed,
+) -> None:
+    headers = {"Grpc-Timeout": "50m"}
+    with Post(probed.server.host_and_port, "/etcd/v3/watch", b'{"create', headers=headers) as post:
+        assert post.head() == 504
+        assert b"context deadline exceeded" in post.body()
+    probed.wait_for_rest()
 
 
 def test_the_next_request_after_a_stream_that_ended_with_its_deadline_is_answered(

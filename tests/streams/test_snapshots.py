@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from etcd_asgi.testing import EtcdServer, find_etcd
+from tests.etcds.quick import QUICK
 from tests.etcds.releases import OFFICIAL
 from tests.hosts.observe import ask
 from tests.hosts.serving import SERVERS
@@ -81,7 +82,7 @@ def test_a_snapshot_as_a_file_is_restored_by_etcds_own_tool(
     file.write_bytes(probed.client.post(SNAPSHOT, json={}, headers=FILE).content)
 
     restore(file, data)
-    with EtcdServer(probed.etcd.binary, args=["--unsafe-no-fsync"], data_dir=data) as etcd:
+    with EtcdServer(probed.etcd.binary, args=QUICK, data_dir=data) as etcd:
         kvs = ask(etcd, "kv/range", {"key": text("restored/"), "range_end": text("restored0")})
     assert {kv["key"]: kv["value"] for kv in kvs["kvs"]} == keys
 

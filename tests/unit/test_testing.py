@@ -30,12 +30,10 @@ from etcd_asgi.testing import (
 from etcd_asgi.testing.launch import Ports
 from etcd_asgi.testing.ports import ReservedPort
 from etcd_asgi.testing.process import ChildProcess
+from tests.etcds.quick import QUICK
 
 DEADLINE = 20.0
 PATIENCE = 0.01
-
-# A leader sooner than with etcd's own second, and no waiting for the disk.
-QUICK = ("--heartbeat-interval=10", "--election-timeout=100", "--unsafe-no-fsync")
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -506,6 +504,7 @@ SCRIPT_HEAD = """
 import os, sys
 from pathlib import Path
 from etcd_asgi.testing import EtcdServer
+from tests.etcds.quick import QUICK
 etcd = EtcdServer(Path(sys.argv[1]), args=sys.argv[2:])
 etcd.start()
 print(etcd.pid, etcd.data_dir, etcd.log_path, flush=True)

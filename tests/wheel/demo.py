@@ -77,7 +77,7 @@ def check_serve() -> None:
             try:
                 found = re.search(r"is served on (\S+);", until(serve, "Ctrl-C"))
                 assert found
-                assert etcd.version in Browser(found[1]).ask("/version")
+                assert etcd.version in Browser(found[1]).ask("/v3/maintenance/status", "{}")
             finally:
                 serve.send_signal(signal.SIGINT)
             assert serve.wait(30) == 0
