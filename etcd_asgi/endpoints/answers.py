@@ -26,7 +26,10 @@ async def send_json(
     send: Send, status: int, body: bytes, headers: Headers = (), content_type: bytes = _JSON
 ) -> None:
     """Answer with JSON."""
-    await _send(send, status, body, ((b"content-type", content_type), *headers))
+    length = (b"content-length", b"%d" % len(body))
+    head = [(b"content-type", content_type), *headers, length]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def send_text(send: Send, status: int, text: str, headers: Headers = ()) -> None:

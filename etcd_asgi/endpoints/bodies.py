@@ -49,7 +49,8 @@ class RequestBody:
             BodyTooLarge: it is longer than *limit*.
             ClientGone: the client left.
         """
-        event = await self.receive()
+        event = await self._receive()  # as in receive(), which would cost a call of its own
+        self.ended = not event.get("more_body", False)
         if self.ended:
             body = _piece(event)
             if len(body) > limit:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any
 
 from etcd_asgi.endpoints.bodies import ClientGone
-
-T = TypeVar("T")
 
 Leave = Callable[[], Awaitable[bool]]
 """Waits for the client to leave; gives false when that cannot be heard."""
@@ -31,25 +31,16 @@ class Presence:
     def __init__(self) -> None:
         self._rounds: dict[asyncio.AbstractEventLoop, _Rounds] = {}
 
-    async def during(self, leave: Leave, call: Coroutine[object, object, T]) -> T:
-        """Await *call*, and cancel it when the client leaves.
+    def during(self, leave: Leave) -> AbstractContextManager[None]:
+        """A block of a task, for one call, which is cancelled when the client leaves.
 
         Raises:
-            ClientGone: the client left.
+            ClientGone: out of the block: the client left.
         """
-        loop = asyncio.get_running_loop()
-        client = _Client(leave)
-        rounds = self._rounds.get(loop) or self._new_rounds(loop)
-        rounds.add(client)
-        try:
-            return await call
-        except asyncio.CancelledError:
-            if client.left and client.task.uncancel() == 0:
-                raise ClientGone from None
-            raise
-        finally:
-            rounds.remove(client)
-            client.stop(loop)
+        task = asyncio.current_task()
+        assert task is not None, "an ASGI application runs in a task"
+        loop = task.get_loop()
+        return _Client(leave, task, self._rounds.get(loop) or self._new_rounds(loop))
 
     def _new_rounds(self, loop: asyncio.AbstractEventLoop) -> _Rounds:
         for one in [one for one in self._rounds if one.is_closed()]:
@@ -68,6 +59,7 @@ class _Rounds:
         self._is_going = False
 
     def add(self, client: _Client) -> None:
+        """Meet a call that begins."""
         self._new.add(client)
         if not self._is_going:
             self._is_going = True
@@ -81,7 +73,7 @@ class _Rounds:
     def _go(self) -> None:
         waiting, self._met, self._new = self._met, self._new, set()
         for client in waiting:
-            client.listen(self._loop)
+            client.listen()
         if self._met:
             self._loop.call_later(_GRACE, self._go)
         else:
@@ -89,22 +81,38 @@ class _Rounds:
 
 
 class _Client:
-    """Listens for the client's leaving, once the call waits, and cancels the current task."""
+    """Listens for the client's leaving, once the call waits, and cancels its task."""
 
-    __slots__ = ("_leave", "_listener", "_over", "left", "task")
+    __slots__ = ("_leave", "_left", "_listener", "_over", "_rounds", "_task")
 
-    def __init__(self, leave: Leave) -> None:
-        task = asyncio.current_task()
-        assert task is not None, "an ASGI application runs in a task"
-        self.task = task
-        self.left = False
-        self._over = False
+    def __init__(self, leave: Leave, task: asyncio.Task[Any], rounds: _Rounds) -> None:
         self._leave = leave
+        self._task = task
+        self._rounds = rounds
+        self._left = self._over = False
         self._listener: asyncio.Task[None] | None = None
 
-    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __enter__(self) -> None:
+        self._rounds.add(self)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._over = True
+        self._rounds.remove(self)
+        if self._listener is not None:
+            # granian closes the connection of a request whose receive() was cancelled. All servers
+            # end it when the answer is out; should one not, there is an end to it all the same.
+            self._task.get_loop().call_later(_LISTENING, self._listener.cancel)
+            if self._left and kind is asyncio.CancelledError and self._task.uncancel() == 0:
+                raise ClientGone from None
+
+    def listen(self) -> None:
         """Begin to listen."""
-        self._listener = loop.create_task(self._listen())
+        self._listener = self._task.get_loop().create_task(self._listen())
 
     async def _listen(self) -> None:
         try:
@@ -112,13 +120,5 @@ class _Client:
         except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
             return
         if left and not self._over:
-            self.left = True
-            self.task.cancel()
-
-    def stop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The call is over."""
-        self._over = True
-        if self._listener is not None:
-            # granian closes the connection of a request whose receive() was cancelled. All servers
-            # end it when the answer is out; should one not, there is an end to it all the same.
-            loop.call_later(_LISTENING, self._listener.cancel)
+            self._left = True
+            self._task.cancel()

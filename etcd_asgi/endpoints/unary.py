@@ -43,7 +43,12 @@ class UnaryEndpoint:
         """Answer one request; a client that leaves gets none, and its call is cancelled."""
         flavour, body = transcoder.flavour, RequestBody(receive)
         try:
-            answer = await self._call(transcoder, headers, scope, body)
+            limit, whole = transcoder.limits.max_body_bytes, flavour.whole_body
+            data = await body.read(scope, limit, whole=whole)
+            if is_form_override(headers):
+                data = b""
+            with self._presence.during(body.left):
+                answer = await transcoder.unary(data, headers.metadata, headers.timeout)
         except ClientGone:
             # Nobody reads it, but middleware of the host may insist on an answer.
             with suppress(OSError):
@@ -55,16 +60,6 @@ class UnaryEndpoint:
             if not body.ended:
                 send = await _after_body(body, scope, send)
             await send_json(send, 200, answer, _HEADERS, transcoder.content_type)
-
-    async def _call(
-        self, transcoder: Transcoder, headers: RequestHeaders, scope: Scope, body: RequestBody
-    ) -> bytes:
-        whole = transcoder.flavour.whole_body
-        data = await body.read(scope, transcoder.limits.max_body_bytes, whole=whole)
-        if is_form_override(headers):
-            data = b""
-        call = transcoder.unary(data, headers.metadata, headers.timeout)
-        return await self._presence.during(body.left, call)
 
 
 async def _after_body(body: RequestBody, scope: Scope, send: Send) -> Send:

@@ -72,8 +72,9 @@ class WebSocketEndpoint:
     ) -> None:
         source = SocketInput(receive, transcoder.limits.max_body_bytes)
         value = await source.next()
-        call = transcoder.unary(value, headers.metadata, headers.timeout)
-        await socket.text(await self._presence.during(source.left, call))
+        with self._presence.during(source.left):
+            answer = await transcoder.unary(value, headers.metadata, headers.timeout)
+        await socket.text(answer)
 
     async def _stream(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket

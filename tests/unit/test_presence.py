@@ -1,12 +1,22 @@
 """A client that leaves while its call is under way."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import TypeVar
 
 import anyio
 import pytest
 
 from etcd_asgi.endpoints.bodies import ClientGone
-from etcd_asgi.endpoints.presence import Presence
+from etcd_asgi.endpoints.presence import Leave, Presence
+
+T = TypeVar("T")
+
+
+async def during(leave: Leave, call: Coroutine[object, object, T]) -> T:
+    """Await *call* as an endpoint does."""
+    with Presence().during(leave):
+        return await call
 
 
 class Client:
@@ -44,7 +54,7 @@ async def test_a_call_is_cancelled_when_its_client_leaves() -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(leave())
             with pytest.raises(ClientGone):
-                await Presence().during(client.leave, call())
+                await during(client.leave, call())
     assert cancelled.is_set()
 
 
@@ -54,7 +64,7 @@ async def test_a_quick_call_never_listens() -> None:
     async def call() -> str:
         return "done"
 
-    assert await Presence().during(client.leave, call()) == "done"
+    assert await during(client.leave, call()) == "done"
     assert not client.listened.is_set()
 
 
@@ -67,7 +77,7 @@ async def test_the_server_ends_the_listening_not_we() -> None:
         return "done"
 
     with anyio.fail_after(10):
-        assert await Presence().during(client.leave, call()) == "done"
+        assert await during(client.leave, call()) == "done"
         await anyio.wait_all_tasks_blocked()
         assert not client.cancelled
         client.leaves.set()
@@ -76,7 +86,7 @@ async def test_the_server_ends_the_listening_not_we() -> None:
 
 async def test_a_cancellation_of_the_hosts_own_is_passed_on() -> None:
     client = Client()
-    task = asyncio.create_task(Presence().during(client.leave, anyio.sleep_forever()))
+    task = asyncio.create_task(during(client.leave, anyio.sleep_forever()))
     with anyio.fail_after(10):
         await client.listened.wait()
         task.cancel()
@@ -103,4 +113,4 @@ async def test_a_call_goes_on_when_its_client_cannot_be_heard(error: Exception |
         return "done"
 
     with anyio.fail_after(10):
-        assert await Presence().during(leave, call()) == "done"
+        assert await during(leave, call()) == "done"
