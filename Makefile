@@ -37,19 +37,29 @@ help: ## list the commands
 # ---- what to run -------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check etcds browser-ready clients-ready ## everything that CI runs
-	$(MAKE) --no-print-directory -j2 test-served test-rest
+test: ## everything that CI runs
+	$(MAKE) --no-print-directory -j3 etcds check browser-ready clients-ready \
+		.venv-floors/.ready .venv-wheel/.ready .venv-wheel-demo/.ready
+	$(MAKE) --no-print-directory -j3 test-served test-pages test-rest test-wheel
 
-# In two halves side by side, as most tests wait more than they work: those that start servers, and all others.
-SERVED := $(addprefix tests/,browser cli clients docs events examples hosts streams)
+# Side by side, as most tests wait more than they work: what serves clients, what people look at, and all others.
+SERVED := $(addprefix tests/,clients events hosts streams)
+PAGES := $(addprefix tests/,browser cli docs examples)
 
 .PHONY: test-served
 test-served: .venv/.ready
 	$(BIN)/pytest $(SERVED)
 
+.PHONY: test-pages
+test-pages: .venv/.ready
+	$(BIN)/pytest $(PAGES)
+
 .PHONY: test-rest
 test-rest: .venv/.ready
-	$(BIN)/pytest $(addprefix --ignore=,$(SERVED))
+	$(BIN)/pytest $(addprefix --ignore=,$(SERVED) $(PAGES))
+
+.PHONY: test-wheel
+test-wheel:
 	$(MAKE) --no-print-directory wheel-test
 	$(MAKE) --no-print-directory floors
 
