@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from .users import User, Users, check
 
@@ -72,17 +72,19 @@ def own_page(request: Request) -> None:
 def login_router(logins: Logins) -> APIRouter:
     """``GET`` and ``POST /login``, ``POST /logout``."""
     router = APIRouter()
+    form_page = (PAGES / "login.html").read_text()
+    wrong_page = form_page.replace(" hidden", "")
 
     @router.get("/login")
     def page() -> Response:
-        return FileResponse(PAGES / "login.html", headers=HEADERS)
+        return HTMLResponse(form_page, headers=HEADERS)
 
     @router.post("/login", dependencies=[Depends(own_page)])
     async def login(request: Request) -> Response:
         form = await _form(request)
         user = await logins.begin(request, form.get("name", ""), form.get("password", ""))
         if user is None:
-            return FileResponse(PAGES / "wrong.html", status_code=401, headers=HEADERS)
+            return HTMLResponse(wrong_page, 401, HEADERS)
         return RedirectResponse("./", 303)
 
     @router.post("/logout", dependencies=[Depends(own_page)])

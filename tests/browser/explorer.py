@@ -74,6 +74,12 @@ class Explorer:
         self.row(key.rpartition("/")[2]).click()
         expect(self.page.get_by_role("article")).to_be_visible()
 
+    def edit(self, key: str, value: str) -> None:
+        """Begin to edit a key, and do not save it yet."""
+        self.show(key)
+        self.button("Edit").click()
+        self.editor.fill(value)
+
 
 def open_explorer(open_page: Open, site: AppServer, prefix: str = "") -> Explorer:
     """A new visitor's explorer, with the keys that begin with *prefix*."""

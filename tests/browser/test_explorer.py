@@ -60,9 +60,7 @@ def test_an_edited_json_value_stays_on_one_line(
 
 def test_json_that_is_none_is_not_saved(explorer: Explorer, outside: Outside, key: str) -> None:
     outside.put(key + "a", JSON)
-    explorer.show(key + "a")
-    explorer.button("Edit").click()
-    explorer.editor.fill("{")
+    explorer.edit(key + "a", "{")
     explorer.button("Save").click()
     expect(explorer.page.get_by_text("This is not JSON")).to_be_visible()
     assert outside.get(key + "a") == JSON.encode()
@@ -79,9 +77,7 @@ def test_a_conflict_shows_both_values_and_lets_the_user_choose(
     explorer: Explorer, outside: Outside, key: str, choice: str, kept: bytes
 ) -> None:
     outside.put(key + "a", "first")
-    explorer.show(key + "a")
-    explorer.button("Edit").click()
-    explorer.editor.fill("mine")
+    explorer.edit(key + "a", "mine")
     outside.put(key + "a", "theirs")
     explorer.button("Save").click()
     conflict = explorer.page.get_by_role("group", name="Conflict")
@@ -97,9 +93,7 @@ def test_a_second_change_during_a_conflict_is_a_conflict_again(
     explorer: Explorer, outside: Outside, key: str
 ) -> None:
     outside.put(key + "a", "first")
-    explorer.show(key + "a")
-    explorer.button("Edit").click()
-    explorer.editor.fill("mine")
+    explorer.edit(key + "a", "mine")
     outside.put(key + "a", "second")
     explorer.button("Save").click()
     expect(explorer.page.get_by_label("Value in etcd")).to_have_text("second")
@@ -119,9 +113,7 @@ def test_a_change_while_somebody_edits_leaves_their_text_alone(
     explorer: Explorer, outside: Outside, key: str
 ) -> None:
     outside.put(key + "a", "first")
-    explorer.show(key + "a")
-    explorer.button("Edit").click()
-    explorer.editor.fill("mine")
+    explorer.edit(key + "a", "mine")
     outside.put(key + "a", "theirs")
     expect(explorer.page.get_by_text("Changed by somebody else")).to_be_visible()
     expect(explorer.editor).to_have_value("mine")
@@ -355,9 +347,7 @@ def test_unsaved_text_is_not_lost_without_a_question(
 ) -> None:
     outside.put(key + "a", "first")
     outside.put(key + "b", "other")
-    explorer.show(key + "a")
-    explorer.button("Edit").click()
-    explorer.editor.fill("mine")
+    explorer.edit(key + "a", "mine")
     explorer.row("b").click()
     explorer.button("Cancel").last.click()
     expect(explorer.page.get_by_role("dialog")).to_have_count(0)
@@ -371,9 +361,7 @@ def test_what_is_there_already_is_no_conflict(
     explorer: Explorer, outside: Outside, key: str
 ) -> None:
     outside.put(key + "a", "first")
-    explorer.show(key + "a")
-    explorer.button("Edit").click()
-    explorer.editor.fill("same")
+    explorer.edit(key + "a", "same")
     outside.put(key + "a", "same")
     explorer.button("Save").click()
     expect(explorer.value).to_have_text("same")

@@ -60,9 +60,7 @@ def test_text_that_could_not_be_saved_is_kept_until_it_can(
     explorer: Explorer, fragile_etcd: EtcdServer, behind: Outside, key: str
 ) -> None:
     behind.put(key + "a", "first")
-    explorer.show(key + "a")
-    explorer.button("Edit").click()
-    explorer.editor.fill("mine")
+    explorer.edit(key + "a", "mine")
     fragile_etcd.stop()
     expect(explorer.state).to_have_text("Reconnecting")
     explorer.button("Save").click()

@@ -23,9 +23,7 @@ def test_a_namespace_is_all_there_is(
     outside.put(NAMESPACE + key + "c", "new")
     expect(explorer.row("c")).to_be_visible()
     outside.put(key + "d", "not ours")
-    explorer.show(key + "a")
-    explorer.button("Edit").click()
-    explorer.editor.fill("changed")
+    explorer.edit(key + "a", "changed")
     explorer.button("Save").click()
     expect(explorer.value).to_have_text("changed")
     assert outside.get(NAMESPACE + key + "a") == b"changed"
