@@ -121,7 +121,7 @@ streams: .venv/.ready ## streams that stall, break off and are left in every way
 	$(BIN)/pytest tests/streams
 
 .PHONY: bench
-bench: .venv/.ready etcds ## measure everything of docs/performance.md
+bench: .venv/.ready etcds ## measure the tables of results in docs/performance.md
 	$(BIN)/python -m benchmarks
 
 .PHONY: load

@@ -25,6 +25,10 @@ _NEEDS_ALLOWING = (
     "--user gives the rights of that etcd user to everyone who reaches this port: say"
     " --allow-anyone if you mean it, or mount the gateway in an application whose access= decides"
 )
+_LENDS_CERTIFICATE = (
+    "--tls-cert gives what etcd allows this certificate to everyone who reaches this port: say"
+    " --allow-anyone if you mean it, or mount the gateway in an application whose access= decides"
+)
 _BEYOND_LOOPBACK = (
     "--user together with --host {host} would give the rights of that etcd user to a whole network:"
     " listen on 127.0.0.1 behind a proxy that asks for a login, or mount the gateway in an"
@@ -70,7 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--versions", type=_versions, default=DEFAULT_VERSIONS, metavar="V", help="v3=3.7,...")
     add("--user", help=f"call etcd as this user; password in ${PASSWORD_VARIABLE} or a file")
     add("--password-file", type=Path, metavar="FILE", help="whose first line is the password")
-    add("--allow-anyone", action="store_true", help="let everyone act as --user")
+    add(
+        "--allow-anyone",
+        action="store_true",
+        help="let everyone use --user, --tls-cert",
+    )
     add("--read-only", action="store_true", help="allow what only reads")
     add("--namespace", default="", metavar="PREFIX", help="serve the keys below it, as if all")
     add("--explorer", action="store_true", help="serve a page to look at the keys, /explorer/")
@@ -88,11 +96,13 @@ def _gateway(chosen: argparse.Namespace) -> Gateway:
         ValueError: they do not go together; the message says what would.
         OSError: a file cannot be read.
     """
-    credentials = _credentials(chosen)
+    credentials, tls = _credentials(chosen), _tls(chosen)
     if credentials is not None and not is_loopback(chosen.host):
         raise ValueError(_BEYOND_LOOPBACK.format(host=chosen.host))
     if credentials is not None and not chosen.allow_anyone:
         raise ValueError(_NEEDS_ALLOWING)
+    if tls is not None and tls.cert is not None and not chosen.allow_anyone:
+        raise ValueError(_LENDS_CERTIFICATE)
     grant = Grant(
         rpcs=READ_ONLY if chosen.read_only else FULL,
         namespace=os.fsencode(chosen.namespace) or None,
@@ -104,7 +114,7 @@ def _gateway(chosen: argparse.Namespace) -> Gateway:
         credentials=credentials,
         access=guarded(grant, chosen.host, chosen.allowed_host),
         explorer=chosen.explorer,
-        tls=_tls(chosen),
+        tls=tls,
     )
 
 

@@ -156,6 +156,7 @@ SECRET = {"ETCD_ASGI_PASSWORD": "secret word"}
         pytest.param(["--versions=v3=9"], "9", id="flavour"),
         pytest.param(["--upstream=etcd"], "etcd", id="url"),
         pytest.param(["--tls-cert=x"], "cert and key together", id="tls"),
+        pytest.param(["--tls-cert=x", "--tls-key=y"], "say --allow-anyone", id="certificate"),
         pytest.param(["--tls-ca=x"], "https://", id="tls-without-https"),
     ],
 )

@@ -101,7 +101,7 @@ class Reader:
             case ["make", target, *_]:
                 assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
             case ["pip", "install", requirement]:
-                extra = requirement.removeprefix("etcd-asgi[").removesuffix("]")
+                extra = requirement.removeprefix(".[").removesuffix("]")
                 assert re.search(rf"^{extra} = ", (ROOT / "pyproject.toml").read_text(), re.M)
             case ["etcd-asgi", command, *options]:
                 _check_options(command, options)
