@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from etcd_asgi.testing import EtcdServer
+from tests.hosts.serving import until
 from tests.hosts.target import TIMEOUT, text
 
 
@@ -16,6 +17,11 @@ def watchers(etcd: EtcdServer) -> int:
     name = "etcd_debugging_mvcc_watcher_total "
     (value,) = (line for line in metrics.splitlines() if line.startswith(name))
     return int(value.removeprefix(name))
+
+
+def wait_for_no_watcher(etcd: EtcdServer) -> None:
+    """Wait until etcd has none: those of an earlier test may still be ending."""
+    until(lambda: watchers(etcd) == 0, "no watcher left in etcd")
 
 
 def queue(etcd: EtcdServer, lock: str) -> int:

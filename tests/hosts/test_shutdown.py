@@ -7,8 +7,8 @@ import pytest
 
 from etcd_asgi.testing import EtcdServer
 from tests.hosts.conftest import Serve
-from tests.hosts.observe import watchers
-from tests.hosts.serving import SERVERS, until
+from tests.hosts.observe import wait_for_no_watcher
+from tests.hosts.serving import SERVERS
 from tests.hosts.target import TIMEOUT, text
 
 GRACE = {
@@ -30,7 +30,7 @@ GRACE = {
 def test_an_open_watch_does_not_keep_a_server_from_ending(
     serve: Serve, etcd: EtcdServer, app: str, server: str, key: str
 ) -> None:
-    before = watchers(etcd)
+    wait_for_no_watcher(etcd)
     running = serve(app, etcd.endpoint, server, *GRACE[server])
     body = {"create_request": {"key": text(key)}}
     url = f"{running.url}/etcd/v3/watch"
@@ -38,4 +38,4 @@ def test_an_open_watch_does_not_keep_a_server_from_ending(
         assert b"created" in next(answer.iter_bytes())
         assert running.stop() in (0, -signal.SIGTERM)
     assert "Traceback" not in running.log
-    until(lambda: watchers(etcd) == before, "the watcher gone from etcd")
+    wait_for_no_watcher(etcd)

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from etcd_asgi.testing import EtcdServer
-from tests.hosts.observe import watchers
-from tests.hosts.serving import until
+from tests.hosts.observe import wait_for_no_watcher, watchers
 from tests.hosts.target import Target, text
 
 
@@ -32,10 +31,10 @@ def test_an_event_arrives_while_the_watch_goes_on(target: Target, key: str) -> N
 
 
 def test_a_client_that_leaves_ends_its_watch(target: Target, etcd: EtcdServer, key: str) -> None:
-    before = watchers(etcd)
+    wait_for_no_watcher(etcd)
     with watch(target, key):
-        assert watchers(etcd) == before + 1
-    until(lambda: watchers(etcd) == before, "the watcher gone from etcd")
+        assert watchers(etcd) == 1
+    wait_for_no_watcher(etcd)
 
 
 def test_a_keepalive_is_answered_and_ends_with_its_body(target: Target) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from etcd_asgi.testing import EtcdServer
 from tests.hosts.conftest import Serve
-from tests.hosts.observe import ask, watchers
-from tests.hosts.serving import SERVERS, AppServer, until
+from tests.hosts.observe import ask, wait_for_no_watcher
+from tests.hosts.serving import SERVERS, AppServer
 from tests.hosts.target import TIMEOUT, text
 from tests.streams.post import Post
 
@@ -37,7 +37,8 @@ def put(etcd: EtcdServer, key: str, value: str) -> None:
 def test_events_come_at_once_through_gzip_and_base_http_middleware(
     serve: Serve, etcd: EtcdServer, app: str, server: str, key: str
 ) -> None:
-    running, before = serve(app, etcd.endpoint, server), watchers(etcd)
+    wait_for_no_watcher(etcd)
+    running = serve(app, etcd.endpoint, server)
     with watch(running, key) as stream:
         assert stream.headers["x-host"] == "dressed"
         assert stream.headers["cache-control"] == "no-store"
@@ -47,7 +48,7 @@ def test_events_come_at_once_through_gzip_and_base_http_middleware(
             put(etcd, key, value)
             (event,) = stream.result()["events"]
             assert event["kv"]["value"] == text(value)
-    until(lambda: watchers(etcd) == before, "the watcher gone from etcd")
+    wait_for_no_watcher(etcd)
     running.stop()
     assert "Traceback" not in running.log, running.log
 
@@ -58,7 +59,8 @@ def test_middleware_that_gives_the_body_again_and_again_stops_nobody(
     serve: Serve, etcd: EtcdServer, mount: str, server: str, key: str
 ) -> None:
     """The client's leaving cannot be heard behind it; closing the gateway ends the watch."""
-    running, before = serve("tests.hosts.apps.replaying:app", etcd.endpoint, server), watchers(etcd)
+    wait_for_no_watcher(etcd)
+    running = serve("tests.hosts.apps.replaying:app", etcd.endpoint, server)
     with watch(running, key, mount) as stream:
         body, url = {"key": text(key), "value": text("one")}, f"{running.url}{mount}/v3/kv/put"
         httpx.post(url, json=body, timeout=TIMEOUT).raise_for_status()
@@ -66,6 +68,6 @@ def test_middleware_that_gives_the_body_again_and_again_stops_nobody(
         httpx.post(f"{running.url}/close", timeout=TIMEOUT).raise_for_status()
         assert json.loads(stream.chunk())["error"]["code"] == 14
         assert stream.chunk() == b""
-    until(lambda: watchers(etcd) == before, "the watcher gone from etcd")
+    wait_for_no_watcher(etcd)
     running.stop()
     assert "Traceback" not in running.log, running.log

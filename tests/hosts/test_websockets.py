@@ -7,8 +7,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from etcd_asgi.testing import EtcdServer
-from tests.hosts.observe import watchers
-from tests.hosts.serving import until
+from tests.hosts.observe import wait_for_no_watcher, watchers
 from tests.hosts.target import TIMEOUT, Target, text
 
 
@@ -28,13 +27,13 @@ def test_an_event_arrives_while_the_watch_goes_on(target: Target, key: str) -> N
 
 
 def test_a_client_that_leaves_ends_its_watch(target: Target, etcd: EtcdServer, key: str) -> None:
-    before = watchers(etcd)
+    wait_for_no_watcher(etcd)
     with open_socket(target, f"{target.host.mount}/v3/watch") as socket:
         socket.send(json.dumps({"create_request": {"key": text(key)}}))
         socket.recv(TIMEOUT)
-        assert watchers(etcd) == before + 1
+        assert watchers(etcd) == 1
         socket.socket.close()
-    until(lambda: watchers(etcd) == before, "the watcher gone from etcd")
+    wait_for_no_watcher(etcd)
 
 
 def test_a_path_that_is_no_rpc_is_told_so_and_closed(target: Target) -> None:
