@@ -72,7 +72,8 @@ class Grant:
     429. Without a ``user`` it holds for each stream by itself."""
 
     max_range_limit: int | None = None
-    """Keys in one answer: a range that asks for more, or for all, gets this many and ``more``."""
+    """Keys of one range: one that asks for more, or for all, gets this many and ``more``. A
+    transaction may hold several ranges, and what a deletion gives back is not limited."""
 
     max_body_bytes: int | None = None
     """Longest request body, where it shall be less than the gateway's limit."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from starlette.requests import HTTPConnection
@@ -39,7 +39,7 @@ class Rules:
     authorize: Authorize | None = None
     allowed_origins: Iterable[str] = ()
     audit: Audit | None = None
-    lease_secret: bytes = b""
+    lease_secret: bytes = field(default=b"", repr=False)
     credentials: Password | None = None
 
 

@@ -38,15 +38,12 @@ class Binding:
     rpc: str
     """Full gRPC name: ``/etcdserverpb.KV/Range``."""
 
+    name: str
+    """Short name, as RPC sets and logs have it: ``KV.Range``."""
+
     kind: Kind
     request: Descriptor
     response: Descriptor
-
-    @property
-    def name(self) -> str:
-        """Short name, as RPC sets and logs have it: ``KV.Range``."""
-        service, method = self.rpc.rsplit("/", 1)
-        return f"{service.rsplit('.', 1)[1]}.{method}"
 
 
 @cache
@@ -64,6 +61,7 @@ def _binding(method: MethodDescriptor, path: str) -> Binding:
     return Binding(
         path=path.removeprefix(SERVED),
         rpc=f"/{method.containing_service.full_name}/{method.name}",
+        name=f"{method.containing_service.name}.{method.name}",
         kind=_kind(method),
         request=method.input_type,
         response=method.output_type,

@@ -180,7 +180,8 @@ class Gateway:
         except Exception:
             logger.exception("error while answering %s", path)
             with suppress(Exception):  # the answer may have begun, or the client may be gone
-                await send_error(send, self._first, Code.INTERNAL, "internal error")
+                one = route.flavour if route else self._routes.flavour_of(path) or self._first
+                await send_error(send, one, Code.INTERNAL, "internal error")
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         path, early = without_added_slash(path, scope), without_reading(scope, send)

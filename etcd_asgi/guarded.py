@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Callable
-from functools import cached_property
+from time import monotonic
 from typing import Any
 
 from google.protobuf.message import Message
 
-from etcd_asgi import codec
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.namespace.sessions import LEASE_GRANT, granted
@@ -18,10 +16,7 @@ from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder, in_thread
 from etcd_asgi.upstream import Upstream
-
-_MAX_DEPTH = 90
-"""Levels of messages in a guarded request, so that its answer's fit what protobuf parses: an answer
-that cannot be looked into cannot be let out."""
+from etcd_asgi.upstream.deadlines import left_of
 
 
 class GuardedTranscoder(Transcoder):
@@ -39,6 +34,9 @@ class GuardedTranscoder(Transcoder):
     ) -> None:
         super().__init__(base.binding, base.flavour, limits, upstream, base.modes)
         self._passage = passage
+        # There is one of these for each request: what all have in common is made once.
+        self.decode_message = base.decode_guarded
+        self.parse, self._encode, self._serialize = base.parse, base._encode, base._serialize  # noqa: SLF001
 
     async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> bytes:
         """See :class:`Transcoder`.
@@ -46,16 +44,16 @@ class GuardedTranscoder(Transcoder):
         Raises:
             Denied: the message may not pass.
         """
-        large, passage = self.limits.offload_bytes, self._passage
+        started, large, passage = monotonic(), self.limits.offload_bytes, self._passage
         read = self.decode_body
         message = read(body) if len(body) < large else await in_thread(read, body)
         keys = passage.keys(message)
         try:
             await passage.enter(message)
             if (session := passage.session(message)) is not None:
-                await self._begin(*session, metadata, timeout)
-            request = message.SerializeToString()
-            answer = await self._upstream.unary(self.binding.rpc, request, metadata, timeout)
+                await self._begin(*session, metadata, left_of(timeout, started))
+            request, left = self._serialize(message), left_of(timeout, started)
+            answer = await self._upstream.unary(self.binding.rpc, request, metadata, left)
         except Denied as error:
             passage.record(keys, error.code)
             raise
@@ -66,10 +64,12 @@ class GuardedTranscoder(Transcoder):
         except CancelledError:
             passage.record(keys, Code.CANCELLED)
             raise
-        reply = self.parse(answer)
-        passage.record(keys, Code.OK, reply)
         if len(answer) < large:
+            reply = self.parse(answer)
+            passage.record(keys, Code.OK, reply)
             return self._finish(reply)
+        reply = await in_thread(self.parse, answer)
+        passage.record(keys, Code.OK, reply)
         return await in_thread(self._finish, reply)
 
     async def enter(self, message: Message) -> None:
@@ -88,14 +88,6 @@ class GuardedTranscoder(Transcoder):
     def close(self) -> None:
         """See :class:`Transcoder`."""
         self._passage.close()
-
-    @cached_property
-    def decode_message(self) -> Callable[[bytes], Message]:
-        """See :class:`Transcoder`; a guarded request may be less deep."""
-        depth = min(self.limits.max_message_depth, _MAX_DEPTH)
-        return codec.decoder(
-            self.binding.request, self.flavour.dialect, max_depth=depth, text=self.modes.body
-        )
 
     async def _begin(
         self, holder: Any, lease: Message, metadata: Metadata, timeout: float | None

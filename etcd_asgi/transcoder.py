@@ -19,6 +19,10 @@ from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import Upstream, UpstreamStream
 
+_MAX_GUARDED_DEPTH = 90
+"""Levels of messages in a guarded request, so that its answer's fit what protobuf parses: an answer
+that cannot be looked into cannot be let out."""
+
 
 class Transcoder:
     """Carries the calls of one binding, as one flavour reads JSON."""
@@ -98,15 +102,25 @@ class Transcoder:
             raise DecodeError("EOF")
         return self.decode_message(body)
 
+    async def decode_value(self, value: bytes) -> Message:
+        """The message in a JSON value of a stream; a large one is converted in a thread."""
+        if len(value) < self.limits.offload_bytes:
+            return self.decode_message(value)
+        return await in_thread(self.decode_message, value)
+
     @cached_property
     def decode_message(self) -> Callable[[bytes], Message]:
         """From a JSON value to the message: see :func:`etcd_asgi.codec.decode`."""
-        return codec.decoder(
-            self.binding.request,
-            self.flavour.dialect,
-            max_depth=self.limits.max_message_depth,
-            text=self.modes.body,
-        )
+        return self._decoder(self.limits.max_message_depth)
+
+    @cached_property
+    def decode_guarded(self) -> Callable[[bytes], Message]:
+        """The same for requests whose answers must be looked into, so that they can be parsed."""
+        return self._decoder(min(self.limits.max_message_depth, _MAX_GUARDED_DEPTH))
+
+    def _decoder(self, max_depth: int) -> Callable[[bytes], Message]:
+        dialect, text = self.flavour.dialect, self.modes.body
+        return codec.decoder(self.binding.request, dialect, max_depth=max_depth, text=text)
 
     def encode(self, answer: bytes) -> bytes:
         """The JSON of a serialized answer."""

@@ -30,10 +30,13 @@ class BodyTooLarge(Exception):
 class RequestBody:
     """The body of one request, and how far it has been read."""
 
-    __slots__ = ("_receive", "ended")
+    __slots__ = ("_heard", "_receive", "ended")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
+        self._heard: asyncio.Event | None = None
+        """While there is a listener: set when it has heard the end of the body, or has ended."""
+
         self.ended = False
 
     async def read(self, scope: Scope, limit: int, *, whole: bool) -> bytes:
@@ -64,17 +67,25 @@ class RequestBody:
         """The next ASGI event."""
         event = await self._receive()
         self.ended = not event.get("more_body", False)
+        if self.ended and self._heard is not None:
+            self._heard.set()
         return event
 
     async def left(self) -> bool:
         """Wait for the client to leave: see :func:`leave`."""
-        return await leave(self.receive, ended=self.ended)
+        self._heard = heard = asyncio.Event()
+        try:
+            return await leave(self.receive, ended=self.ended)
+        finally:
+            heard.set()
 
     async def skip_rest(self) -> None:
         """Read on to the end, if that is near: see :attr:`ended` afterwards."""
         length = 0
         with suppress(TimeoutError):
             async with asyncio.timeout(_REST_TIME):
+                if self._heard is not None:  # nobody else may read beside the listener
+                    await self._heard.wait()
                 while not self.ended and length <= _REST_BYTES:
                     length += len((await self.receive()).get("body", b""))
 

@@ -218,7 +218,7 @@ class Conversation:
     async def _first(self) -> bytes | None:
         """The first request that etcd would answer, serialized; ``None`` if the input is empty."""
         while (value := await self._source.next()) is not None:
-            message = self._transcoder.decode_message(value)
+            message = await self._transcoder.decode_value(value)
             if self._watches is None or asks_for_something(message):
                 return await self._admitted(message)
         if self._watches is not None:
@@ -244,7 +244,7 @@ class Conversation:
         if first is not None:
             await call.send(first)
         while (value := await self._source.next()) is not None:
-            message = self._transcoder.decode_message(value)
+            message = await self._transcoder.decode_value(value)
             if self._watches is not None and is_empty(message):
                 continue
             if not await call.send(await self._admitted(message)):

@@ -127,6 +127,8 @@ class Following(Conversation):
 
     def _call_again(self) -> None:
         assert self._track is not None
+        if self._call is not None:
+            self._call.cancel()  # it may be open yet, where etcd gave up but one of its watches
         request, timeout = self._track.again(), None
         if self._deadline is not None:
             timeout = self._deadline - self.loop.time()

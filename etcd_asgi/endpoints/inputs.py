@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from starlette.types import Receive
@@ -52,7 +53,7 @@ class HttpInput:
         """See :class:`Input`. Values may be cut anywhere by the pieces of the body."""
         if self._values is None:
             return None
-        while (value := self._values.take()) is None and self._more:
+        while (value := await self._values.next()) is None and self._more:
             event = await self._receive()
             if event["type"] == "http.disconnect":
                 raise ClientGone
@@ -88,7 +89,7 @@ class SocketInput:
 
     async def next(self) -> bytes:
         """See :class:`Input`. Values may span messages, and messages may hold several."""
-        while (value := self._values.take()) is None:
+        while (value := await self._values.next()) is None:
             event = await self._receive()
             if event["type"] != "websocket.receive":
                 raise ClientGone
@@ -111,16 +112,35 @@ class SocketInput:
 class _Values:
     """The values in what has come, each up to a limit."""
 
-    __slots__ = ("_limit", "_splitter", "_whole")
+    __slots__ = ("_at", "_limit", "_piece", "_splitter", "_whole")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._splitter = Splitter()
+        self._piece, self._at = b"", 0
+        """What has come last, and how much of it has been looked at."""
+
         self._whole: list[bytes] = []
         """In reverse: the next is the last."""
 
     def add(self, piece: bytes) -> None:
         """Take a piece of the input, once all values before it have been taken."""
+        self._piece, self._at = piece, 0
+
+    async def next(self) -> bytes | None:
+        """The next whole value, if there is one.
+
+        Servers hand on messages of many MiB in one piece. Others have their turn in between.
+        """
+        while not self._whole and self._at < len(self._piece):
+            end = self._at + _SLICE_BYTES
+            self._look_at(self._piece[self._at : end])
+            self._at = end
+            if end < len(self._piece):
+                await asyncio.sleep(0)
+        return self._whole.pop() if self._whole else None
+
+    def _look_at(self, piece: bytes) -> None:
         splitter, limit = self._splitter, self._limit
         values = splitter.feed(piece)
         if splitter.pending_bytes > limit or any(len(value) > limit for value in values):
@@ -130,18 +150,18 @@ class _Values:
         values.reverse()
         self._whole = values
 
-    def take(self) -> bytes | None:
-        """The next whole value, if there is one."""
-        return self._whole.pop() if self._whole else None
-
     def rest(self) -> bytes | None:
         """What is left at the end of the input, if anything."""
         return self._splitter.close() or None
 
     def is_empty(self) -> bool:
         """Whether nothing has come that has not been taken."""
-        return not self._whole and not self._splitter.close()
+        is_seen = self._at >= len(self._piece)
+        return is_seen and not self._whole and not self._splitter.close()
 
+
+_SLICE_BYTES = 16 * 1024
+"""How much is looked at without a pause: some ms, where every byte is a bracket."""
 
 _PROBED_BYTES = 4096
 """Up to this length a value that is not whole is looked at for faults, so that a client which

@@ -27,8 +27,10 @@ def local_path(scope: Scope) -> str:
 def without_added_slash(path: str, scope: Scope) -> str:
     """*path* without a slash at its end that the host put there, as Litestar does.
 
-    A slash of the client's own stays: etcd answers it with 404.
+    A slash of the client's own stays: etcd answers it with 404. So does one of which the server
+    does not tell whose it is.
     """
-    if path.endswith("/") and not unquote_to_bytes(scope.get("raw_path") or b"").endswith(b"/"):
+    raw = scope.get("raw_path")
+    if raw and path.endswith("/") and not unquote_to_bytes(raw).endswith(b"/"):
         return path[:-1]
     return path

@@ -1,4 +1,4 @@
-"""Requests that no RPC answers: unknown paths, other methods, WebSockets and lifespan.
+"""Requests that no RPC answers: unknown paths, other methods, and WebSockets that are refused.
 
 Source: grpc-gateway runtime/mux.go and runtime/errors.go; etcd server/embed/serve.go.
 """

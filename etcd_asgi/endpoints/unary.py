@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from time import monotonic
 
 from starlette.types import Receive, Scope, Send
 
@@ -19,6 +20,7 @@ from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
+from etcd_asgi.upstream.deadlines import left_of
 
 _HEADERS = ((b"grpc-metadata-content-type", b"application/grpc"),)
 """The upstream's response headers, under grpc-gateway's prefix: etcd sends this one."""
@@ -43,23 +45,27 @@ class UnaryEndpoint:
         """Answer one request; a client that leaves gets none, and its call is cancelled."""
         flavour, body = transcoder.flavour, RequestBody(receive)
         try:
-            limit, whole = transcoder.limits.max_body_bytes, flavour.whole_body
-            data = await body.read(scope, limit, whole=whole)
+            limit, timeout = transcoder.limits.max_body_bytes, headers.timeout
+            started = 0.0 if timeout is None else monotonic()
+            data = await body.read(scope, limit, whole=flavour.whole_body)
             if is_form_override(headers):
                 data = b""
             with self._presence.during(body.left):
-                answer = await transcoder.unary(data, headers.metadata, headers.timeout)
+                left = left_of(timeout, started)
+                answer = await transcoder.unary(data, headers.metadata, left)
         except ClientGone:
             # Nobody reads it, but middleware of the host may insist on an answer.
             with suppress(OSError):
                 await send_error(send, flavour, Code.CANCELLED, CANCELLED)
         except (BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
-            send = await _after_body(body, scope, send)
-            await send_failure(send, flavour, failure)
-        else:
-            if not body.ended:
+            with suppress(OSError):  # the client has left meanwhile
                 send = await _after_body(body, scope, send)
-            await send_json(send, 200, answer, _HEADERS, transcoder.content_type)
+                await send_failure(send, flavour, failure)
+        else:
+            with suppress(OSError):
+                if not body.ended:
+                    send = await _after_body(body, scope, send)
+                await send_json(send, 200, answer, _HEADERS, transcoder.content_type)
 
 
 async def _after_body(body: RequestBody, scope: Scope, send: Send) -> Send:

@@ -6,7 +6,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -51,7 +51,7 @@ class WatchQuery:
     after: int | None
     """The revision up to which the client has been told all."""
 
-    request: bytes
+    request: bytes = field(repr=False)
     """The ``WatchRequest`` as JSON, bytes in base64."""
 
 

@@ -67,10 +67,10 @@ class GrpcUpstream:
                     ours = channels.translate(error, used)
                     if ended_by(deadline, ours.code):
                         raise exceeded() from None
-                    timeout = left_until(deadline)
-                    if has_waited or not await channels.is_back(error, started, timeout):
+                    left = left_until(deadline)
+                    if has_waited or not await channels.is_back(error, started, left):
                         raise ours from None
-                    has_waited = True
+                    has_waited, timeout = True, left_until(deadline)
                 else:
                     channels.gone_since = None
                     return answer

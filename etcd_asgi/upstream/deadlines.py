@@ -31,6 +31,11 @@ def passes_at(timeout: float | None) -> float:
     return math.inf if timeout is None else time.monotonic() + timeout - _MARGIN
 
 
+def left_of(timeout: float | None, started: float) -> float | None:
+    """Seconds left of a *timeout* that *started* then; none, if there is none."""
+    return None if timeout is None else started + timeout - time.monotonic()
+
+
 def left_until(deadline: float) -> float | None:
     """Seconds until a *deadline* of :func:`passes_at`, or none."""
     return None if deadline == math.inf else deadline - time.monotonic()

@@ -1,11 +1,14 @@
 """Request bodies from hosts that read them first, and give them again in ways of their own."""
 
+import asyncio
+from typing import Any
+
 import anyio
 import pytest
 from starlette.types import Message
 
 from etcd_asgi.endpoints.bodies import BodyTooLarge, RequestBody, leave
-from etcd_asgi.endpoints.inputs import HttpInput
+from etcd_asgi.endpoints.inputs import HttpInput, SocketInput
 
 LIMIT = 1000
 
@@ -87,3 +90,66 @@ async def test_a_length_that_no_number_can_hold_is_too_long() -> None:
     scope = {"type": "http", "headers": [(b"content-length", b"9" * 5000)]}
     with pytest.raises(BodyTooLarge):
         await RequestBody(receive).read(scope, 100, whole=True)
+
+
+BRACKETS = b'{"a":[' + b"[]," * 100_000 + b"[]]}"
+
+
+async def test_others_have_their_turn_while_a_long_message_is_looked_at() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(count())
+    events = Client({"type": "websocket.receive", "bytes": BRACKETS})
+    assert await SocketInput(events, len(BRACKETS)).next() == BRACKETS
+    assert turns > 10
+    other.cancel()
+
+
+async def test_a_value_over_the_limit_is_refused_before_all_of_it_was_looked_at() -> None:
+    class Seen(bytes):
+        """It notes how far it was read."""
+
+        end = 0
+
+        def __getitem__(self, part: object) -> bytes:  # type: ignore[override]
+            assert isinstance(part, slice)
+            Seen.end = part.stop
+            return bytes(self)[part]
+
+        def __add__(self, other: Any) -> "Seen":
+            return Seen(bytes(self) + other)
+
+    events = Client({"type": "websocket.receive", "bytes": Seen(BRACKETS)})
+    with pytest.raises(BodyTooLarge):
+        await SocketInput(events, LIMIT).next()
+    assert 0 < Seen.end < len(BRACKETS) / 4
+
+
+async def test_the_rest_of_a_body_is_heard_by_one_reader_alone() -> None:
+    """Where a call has taken its time, somebody listens for the client's leave already."""
+    readers, most = 0, 0
+    events = [piece(b"{}", more=True), piece(b" ", more=True), piece(b"", more=False)]
+
+    async def receive() -> Message:
+        nonlocal readers, most
+        readers += 1
+        most = max(most, readers)
+        await anyio.wait_all_tasks_blocked()
+        readers -= 1
+        if not events:
+            await anyio.sleep_forever()
+        return events.pop(0)
+
+    body = RequestBody(receive)
+    assert await body.read({"headers": []}, LIMIT, whole=False) == b"{}"
+    listener = asyncio.create_task(body.left())
+    await asyncio.sleep(0)
+    await body.skip_rest()
+    assert (body.ended, most) == (True, 1)
+    listener.cancel()

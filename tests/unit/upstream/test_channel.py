@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import grpc.aio
 import pytest
 
 from etcd_asgi import Limits, UpstreamError
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
-from etcd_asgi.upstream.channels import UNREACHABLE
+from etcd_asgi.upstream.channels import UNREACHABLE, Channels
 from tests.conftest import StartEtcd
 
 STATUS = "/etcdserverpb.Maintenance/Status"
@@ -77,6 +78,28 @@ async def test_a_deadline_ends_the_wait_for_an_etcd_that_is_gone(start_etcd: Sta
     with anyio.fail_after(60), pytest.raises(UpstreamError) as caught:
         await ask(upstream, 0.2)
     assert caught.value.code in (4, 14)
+
+
+async def test_a_call_that_has_waited_for_etcd_has_less_time_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[float] = []
+
+    async def call(_request: bytes, *, timeout: float, metadata: object) -> bytes:
+        given.append(timeout)
+        none, text = grpc.aio.Metadata(), "failed to connect to all addresses"
+        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, none, none, text)
+
+    async def is_back(*_: object) -> bool:
+        await asyncio.sleep(0.5)
+        return True
+
+    monkeypatch.setattr(Channels, "unary", lambda *_: call)
+    monkeypatch.setattr(Channels, "is_back", is_back)
+    with pytest.raises(UpstreamError):
+        await ask(upstream_to("http://127.0.0.1:1"), 60)
+    first, second = given
+    assert second < first - 0.4
 
 
 async def test_closing_ends_the_wait_for_an_etcd_that_is_gone(start_etcd: StartEtcd) -> None:

@@ -1,0 +1,152 @@
+"""The gateway in front of an upstream that does what no etcd does on demand."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message as Request
+from starlette.requests import HTTPConnection
+from starlette.types import Message, Scope
+
+from etcd_asgi import Gateway, Grant
+from etcd_asgi.metadata import Metadata
+from etcd_asgi.upstream import UpstreamStream
+
+LOCK = b'{"name": "YQ=="}'
+
+
+class Upstream:
+    """It gives what it is told to, and notes what it is asked with."""
+
+    def __init__(self, answer: Callable[[], bytes]) -> None:
+        self._answer = answer
+        self.timeouts: list[float | None] = []
+
+    async def unary(
+        self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
+    ) -> bytes:
+        self.timeouts.append(timeout)
+        return self._answer()
+
+    def server_stream(
+        self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
+    ) -> UpstreamStream:
+        raise NotImplementedError
+
+    def bidi(self, rpc: str, metadata: Metadata, timeout: float | None) -> UpstreamStream:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+def scope(path: str, **more: Any) -> Scope:
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        **more,
+    }
+
+
+class Exchange:
+    """One request: *pieces* of its body come one by one, slowly, and what is sent is kept."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = list(pieces)
+        self.sent: list[Message] = []
+
+    async def receive(self) -> Message:
+        if not self._pieces:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0.01)
+        body = self._pieces.pop(0)
+        return {"type": "http.request", "body": body, "more_body": bool(self._pieces)}
+
+    async def send(self, event: Message) -> None:
+        self.sent.append(event)
+
+    @property
+    def status(self) -> int:
+        status: int = self.sent[0]["status"]
+        return status
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.sent[1]["body"])
+
+
+def fail() -> bytes:
+    raise RuntimeError("a mistake")
+
+
+async def test_a_mistake_is_told_in_the_form_of_the_path() -> None:
+    for path, members in (("/v3/kv/range", 2), ("/v3beta/kv/range", 3)):
+        exchange = Exchange(b"{}")
+        await Gateway(Upstream(fail))(scope(path), exchange.receive, exchange.send)
+        assert (exchange.status, exchange.body["code"], len(exchange.body)) == (500, 13, members)
+
+
+async def test_a_client_that_leaves_during_its_answer_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Servers of ASGI 2.4 on raise then."""
+    for answer in (bytes, fail_in_etcd):
+        exchange, calls = Exchange(b"{}"), 0
+
+        async def gone(_event: Message) -> None:
+            nonlocal calls
+            calls += 1
+            raise OSError("nobody is there")
+
+        with caplog.at_level(logging.INFO):
+            await Gateway(Upstream(answer))(scope("/v3/kv/range"), exchange.receive, gone)
+        assert calls == 1
+    assert not caplog.records
+
+
+def fail_in_etcd() -> bytes:
+    from etcd_asgi import UpstreamError
+
+    raise UpstreamError(3, "etcdserver: key is not provided")
+
+
+async def test_the_deadline_of_a_call_counts_all_that_it_waits_for() -> None:
+    """The body, the host's functions, and the lease that a lock in a namespace is given."""
+
+    async def access(conn: HTTPConnection) -> Grant:
+        return Grant(namespace=b"/a/")
+
+    async def authorize(conn: HTTPConnection, rpc: str, message: Request) -> None:
+        await asyncio.sleep(0.02)
+
+    upstream = Upstream(bytes)
+    gateway = Gateway(upstream, access=access, authorize=authorize)
+    exchange = Exchange(LOCK[:5], LOCK[5:])
+    headers = [(b"grpc-timeout", b"60S"), (b"content-type", b"application/json")]
+    await gateway(scope("/v3/lock/lock", headers=headers), exchange.receive, exchange.send)
+    lease, lock = upstream.timeouts
+    assert lease is not None
+    assert lock is not None
+    assert lock < lease < 60 - 0.03
+
+
+async def test_without_the_raw_path_a_slash_at_the_end_is_the_clients() -> None:
+    gateway = Gateway(Upstream(bytes), explorer=True)
+    for path, status in (("/explorer/", 200), ("/v3/kv/range/", 404)):
+        exchange = Exchange(b"{}")
+        method = "GET" if status == 200 else "POST"
+        asked = scope(path, raw_path=None, method=method)
+        await gateway(asked, exchange.receive, exchange.send)
+        assert exchange.status == status
+
+
+def test_the_lease_secret_is_in_no_repr() -> None:
+    gateway = Gateway(Upstream(bytes), lease_secret=b"hush")
+    assert "hush" not in repr(gateway._admission._rules)
