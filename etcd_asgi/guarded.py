@@ -54,6 +54,8 @@ class GuardedTranscoder(Transcoder):
                 await self._begin(*session, metadata, left_of(timeout, started))
             request, left = self._serialize(message), left_of(timeout, started)
             answer = await self._upstream.unary(self.binding.rpc, request, metadata, left)
+            is_small, parse = len(answer) < large, self.parse
+            reply = parse(answer) if is_small else await in_thread(parse, answer)
         except Denied as error:
             passage.record(keys, error.code)
             raise
@@ -64,13 +66,8 @@ class GuardedTranscoder(Transcoder):
         except CancelledError:
             passage.record(keys, Code.CANCELLED)
             raise
-        if len(answer) < large:
-            reply = self.parse(answer)
-            passage.record(keys, Code.OK, reply)
-            return self._finish(reply)
-        reply = await in_thread(self.parse, answer)
         passage.record(keys, Code.OK, reply)
-        return await in_thread(self._finish, reply)
+        return self._finish(reply) if is_small else await in_thread(self._finish, reply)
 
     async def enter(self, message: Message) -> None:
         """Let a request message of a stream pass.

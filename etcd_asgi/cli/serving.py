@@ -74,11 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--versions", type=_versions, default=DEFAULT_VERSIONS, metavar="V", help="v3=3.7,...")
     add("--user", help=f"call etcd as this user; password in ${PASSWORD_VARIABLE} or a file")
     add("--password-file", type=Path, metavar="FILE", help="whose first line is the password")
-    add(
-        "--allow-anyone",
-        action="store_true",
-        help="let everyone use --user, --tls-cert",
-    )
+    add("--allow-anyone", action="store_true", help="let everyone use --user, --tls-cert")
     add("--read-only", action="store_true", help="allow what only reads")
     add("--namespace", default="", metavar="PREFIX", help="serve the keys below it, as if all")
     add("--explorer", action="store_true", help="serve a page to look at the keys, /explorer/")
