@@ -40,7 +40,7 @@ help: ## list the commands
 test: ## everything that CI runs
 	$(MAKE) --no-print-directory -j3 etcds check browser-ready clients-ready \
 		.venv-floors/.ready .venv-wheel/.ready .venv-wheel-demo/.ready
-	$(MAKE) --no-print-directory -j4 test-served test-pages test-rest test-wheel
+	$(MAKE) --no-print-directory -j3 test-served test-pages test-rest test-wheel
 
 # Side by side, as most tests wait more than they work: what serves clients, what people look at, and all others.
 SERVED := $(addprefix tests/,clients events hosts streams)
