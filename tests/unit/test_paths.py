@@ -27,7 +27,7 @@ def test_the_mount_is_taken_off(path: str, root: str, more: dict[str, Any], loca
 
 @pytest.mark.parametrize(
     ("raw", "kept"),
-    [(b"/v3/kv/put", False), (b"/v3/kv/put/", True), (b"/v3/kv/put%2F", True), (None, False)],
+    [(b"/v3/kv/put", False), (b"/v3/kv/put/", True), (b"/v3/kv/put%2F", True), (None, True)],
 )
 def test_only_a_slash_of_the_hosts_own_is_taken_off(raw: bytes | None, kept: bool) -> None:
     path = without_added_slash("/v3/kv/put/", {"type": "http", "raw_path": raw})
