@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from starlette.types import Message, Scope, Send
 
@@ -22,14 +22,11 @@ _TEXT = (
 )
 
 
-async def send_json(
+def send_json(
     send: Send, status: int, body: bytes, headers: Headers = (), content_type: bytes = _JSON
-) -> None:
+) -> Awaitable[None]:
     """Answer with JSON."""
-    length = (b"content-length", b"%d" % len(body))
-    head = [(b"content-type", content_type), *headers, length]
-    await send({"type": "http.response.start", "status": status, "headers": head})
-    await send({"type": "http.response.body", "body": body})
+    return _send(send, status, body, ((b"content-type", content_type), *headers))
 
 
 async def send_text(send: Send, status: int, text: str, headers: Headers = ()) -> None:

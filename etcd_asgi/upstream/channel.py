@@ -17,7 +17,7 @@ from etcd_asgi.status import Code
 from etcd_asgi.upstream.certificates import Certificates
 from etcd_asgi.upstream.channels import as_pairs
 from etcd_asgi.upstream.connections import Connections
-from etcd_asgi.upstream.deadlines import ended_by, exceeded, left_until, passes_at
+from etcd_asgi.upstream.deadlines import ended_by, exceeded, left_of, passes_at
 from etcd_asgi.upstream.stream import GrpcStream
 from etcd_asgi.upstream.targets import Target
 from etcd_asgi.upstream.tls import TLS
@@ -67,10 +67,10 @@ class GrpcUpstream:
                     ours = channels.translate(error, used)
                     if ended_by(deadline, ours.code):
                         raise exceeded() from None
-                    left = left_until(deadline)
+                    left = left_of(timeout, started)
                     if has_waited or not await channels.is_back(error, started, left):
                         raise ours from None
-                    has_waited, timeout = True, left_until(deadline)
+                    has_waited, timeout = True, left_of(timeout, started)
                 else:
                     channels.gone_since = None
                     return answer

@@ -36,11 +36,6 @@ def left_of(timeout: float | None, started: float) -> float | None:
     return None if timeout is None else started + timeout - time.monotonic()
 
 
-def left_until(deadline: float) -> float | None:
-    """Seconds until a *deadline* of :func:`passes_at`, or none."""
-    return None if deadline == math.inf else deadline - time.monotonic()
-
-
 def ended_by(deadline: float, code: int) -> bool:
     """Whether an end with *code*, which came just now, is the deadline's."""
     return code == Code.DEADLINE_EXCEEDED or (code in _ALSO and time.monotonic() >= deadline)

@@ -34,10 +34,10 @@ class Upstream:
     def server_stream(
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> UpstreamStream:
-        raise NotImplementedError
+        raise AssertionError(f"no stream is begun here, and {rpc} is one")
 
     def bidi(self, rpc: str, metadata: Metadata, timeout: float | None) -> UpstreamStream:
-        raise NotImplementedError
+        raise AssertionError(f"no stream is begun here, and {rpc} is one")
 
     async def aclose(self) -> None:
         """There is nothing to close."""
