@@ -27,7 +27,7 @@ UNREACHABLE = "etcd is not reachable"
 
 _OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: "context canceled"}
 
-_LOOK_TIME = 0.05
+_LOOK_TIME = 0.03
 """Seconds between two looks at a channel that calls wait for."""
 
 _WARNING_PAUSE = 1.0
