@@ -145,7 +145,7 @@ def test_the_history_and_the_synchronous_standby_are_kept(join: Join) -> None:
     revision = a.set_sync_state_value(json.dumps({"leader": "a", "sync_standby": "b"}))
     assert revision
     until(lambda: a.get_cluster().sync.leader == "a")
-    # Its cache may have been read before and set after the first of its own puts: the watch mends it.
+    # Its cache may have been read before its first put, and filled after it: the watch mends it.
     until(lambda: a.get_cluster().history is not None)
     assert a.get_cluster().history.lines == [[1, 100, "no recovery target specified"]]
     assert not a.delete_sync_state(version="1"), "another version must stay"
