@@ -79,10 +79,12 @@ class Registry:
             self._stop.wait(PAUSE)
 
     def _put_samples(self) -> None:
-        """Once: what visitors make of them stays."""
+        """Once, and only those that are not there: what visitors make of them stays."""
         while self._samples:
-            key, value = self._samples[-1]
-            self._call("kv/put", key=_text(key), value=_text(value))
+            key, value = (_text(text) for text in self._samples[-1])
+            absent = {"key": key, "target": "CREATE", "create_revision": 0}
+            put = {"request_put": {"key": key, "value": value}}
+            self._call("kv/txn", compare=[absent], success=[put])
             self._samples.pop()
 
     def _step(self) -> None:

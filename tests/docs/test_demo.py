@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from etcd_asgi.testing.process import ChildProcess
+from tests.browser.outside import Outside
 from tests.conftest import StartEtcd
 from tests.docs.markdown import ROOT, snippets
 from tests.hosts.serving import until
@@ -132,6 +133,21 @@ def test_services_come_and_go_by_themselves(shared: Demo) -> None:
     until(have_come_and_gone, "services that come and go")
 
 
+def test_samples_leave_alone_what_is_there(tmp_path: Path, start_etcd: StartEtcd) -> None:
+    """A visitor may be quicker than the samples are, and an etcd of one's own has keys already."""
+    etcd = start_etcd()
+    outside = Outside(etcd)
+    outside.put("/teams/red/greeting", "mine")
+    demo = Demo(tmp_path, "--port=0", f"--etcd={etcd.endpoint}")
+    try:
+        until(lambda: _has_services(outside, "red"), "what comes after red's samples")
+        until(lambda: _has_services(outside, "blue"), "what comes after blue's samples")
+        assert outside.get("/teams/red/greeting") == b"mine"
+        assert outside.get("/teams/blue/greeting") == b"hello"
+    finally:
+        demo.process.kill()
+
+
 def test_services_come_again_when_etcd_does(tmp_path: Path, start_etcd: StartEtcd) -> None:
     """With an etcd that runs already, and is killed and started again meanwhile."""
     etcd = start_etcd()
@@ -219,6 +235,10 @@ def test_a_port_that_cannot_be_is_refused_in_one_line(tmp_path: Path, port: str)
     assert demo.process.poll() == 2
     assert port in demo.output.splitlines()[-1]
     assert "Traceback" not in demo.output
+
+
+def _has_services(outside: Outside, team: str) -> bool:
+    return any(key.startswith(f"/teams/{team}/services/") for key in outside.all_keys())
 
 
 def _shell(line: str, folder: Path) -> str:
