@@ -46,7 +46,10 @@ class Limits:
     """Bodies and answers from this size on are converted in a thread, not on the event loop."""
 
     version_timeout: float = 0.09
-    """How long ``/version`` waits for etcd when it does not know the version yet."""
+    """How long ``/version`` waits for etcd when it does not know the version yet.
+
+    Then it tells the release whose behaviour the first prefix has.
+    """
 
     version_cache_time: float = 10.0
     """How long a known version is told without asking etcd again."""

@@ -16,7 +16,6 @@ from etcd_asgi.upstream import Upstream
 
 _STATUS = "/etcdserverpb.Maintenance/Status"
 _METADATA: Metadata = [("grpcgateway-accept", "*/*")]
-_STARTING = "etcd has not answered yet"
 _ALARM = re.compile(r"alarm:(\w+)")
 _NO_LEADER = "RAFT NO LEADER"
 
@@ -33,7 +32,7 @@ class Vitals:
     Args:
         upstream: whose.
         limits: for how long to wait, and to believe.
-        assumed: the version to tell as long as etcd keeps its own to itself.
+        assumed: the version to tell as long as etcd's own is not known.
     """
 
     def __init__(self, upstream: Upstream, limits: Limits, assumed: str) -> None:
@@ -43,25 +42,30 @@ class Vitals:
         self._parse = proto.message_class(proto.message_type("etcdserverpb.StatusResponse"))
         self._version: str | None = None
         self._refused = False
+        self._failed: UpstreamError | None = None
         self._asked = float("-inf")
         self._refresh: asyncio.Task[None] | None = None
 
     async def version(self, token: Metadata) -> str:
         """The server's version, such as ``3.6.14``.
 
-        A known one is told at once, and asked for again in the background when it is old.
+        A known one is told at once, and asked for again in the background when it is old. The
+        first answer may take longer than clients wait, which then are told the assumed one: they
+        take it for the paths to use, and some end when they are told none.
 
         Args:
             token: the caller's, as metadata, if it has one.
 
         Raises:
-            UpstreamError: etcd was never reached, or not in time.
+            UpstreamError: etcd was asked and could not be reached, and its version is not known.
         """
         unknown = self._version is None and (not self._refused or bool(token))
         if unknown or time.monotonic() - self._asked > self._limits.version_cache_time:
             self._start_refresh(token)
         if unknown:
             await self._wait_for_refresh()
+        if unknown and self._failed is not None:
+            raise UpstreamError(self._failed.code, self._failed.message, local=self._failed.local)
         return self._version or self._assumed
 
     async def unhealthy(self) -> str:
@@ -82,7 +86,6 @@ class Vitals:
         loop = asyncio.get_running_loop()
         if self._refresh is None or self._refresh.done() or self._refresh.get_loop() is not loop:
             self._refresh = loop.create_task(self._ask(token))
-            self._refresh.add_done_callback(_retrieve)
 
     async def _ask(self, token: Metadata) -> None:
         try:
@@ -90,23 +93,15 @@ class Vitals:
             self._refused = False
         except UpstreamError as error:
             if error.code not in _ANONYMOUS:
-                raise
+                self._failed = error
+                return
             self._refused = True
-        self._asked = time.monotonic()
+        self._failed, self._asked = None, time.monotonic()
 
     async def _wait_for_refresh(self) -> None:
         assert self._refresh is not None
-        done, _ = await asyncio.wait({self._refresh}, timeout=self._limits.version_timeout)
-        if not done:
-            raise UpstreamError(Code.UNAVAILABLE, _STARTING)
-        self._refresh.result()
+        await asyncio.wait({self._refresh}, timeout=self._limits.version_timeout)
 
     async def _status(self, timeout: float, token: Metadata | None = None) -> Any:
         answer = await self._upstream.unary(_STATUS, b"", [*_METADATA, *(token or [])], timeout)
         return self._parse.FromString(answer)
-
-
-def _retrieve(task: asyncio.Task[None]) -> None:
-    """Mark the error of a refresh as seen: those who wait for it get it, others need not."""
-    if not task.cancelled():
-        task.exception()

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.routing import Mount
 
-from etcd_asgi import KEY_VALUE, Denied, Gateway, Grant, Limits
+from etcd_asgi import KEY_VALUE, Denied, Gateway, Grant
 
 
 class Odd(BaseException):
@@ -97,10 +97,6 @@ async def async_authorize(conn: HTTPConnection, rpc: str, message: Message) -> A
     return authorize(conn, rpc, message)
 
 
-# Without it a slow machine is told "etcd has not answered yet".
-PATIENT = Limits(version_timeout=10.0)
-
-
 def _gateway(access: Any, authorize: Any) -> Gateway:
     return Gateway(
         os.environ["ETCD_URL"],
@@ -109,7 +105,6 @@ def _gateway(access: Any, authorize: Any) -> Gateway:
         audit=True,
         explorer=True,
         lease_secret=b"of the tests",
-        limits=PATIENT,
     )
 
 

@@ -37,7 +37,7 @@ def test_it_serves_etcd(url: str, etcd: EtcdServer, key: str) -> None:
     assert put(url, key).status_code == 200
     found = httpx.post(f"{etcd.endpoint}/v3/kv/range", json={"key": text(key)}).json()
     assert found["kvs"][0]["value"] == text("v")
-    assert version_told(url).json()["etcdserver"] == etcd.version
+    assert version_told(url, etcd.version).json()["etcdserver"] == etcd.version
 
 
 @pytest.mark.parametrize(

@@ -104,15 +104,15 @@ class AppServer:
         return True
 
 
-def version_told(url: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+def version_told(url: str, version: str) -> httpx.Response:
     """What ``/version`` below *url* answers once the gateway knows: at first it waits but 90 ms."""
     answers: list[httpx.Response] = []
 
     def is_known() -> bool:
-        answers.append(httpx.get(f"{url}/version", headers=headers))
-        return answers[-1].status_code != 503
+        answers.append(httpx.get(f"{url}/version"))
+        return answers[-1].is_success and answers[-1].json()["etcdserver"] == version
 
-    until(is_known, f"the version of {url}")
+    until(is_known, f"{version} as the version of {url}")
     return answers[-1]
 
 
