@@ -281,6 +281,25 @@ def test_without_a_watch_the_user_reads_again(
     expect(explorer.value).to_have_text("second")
 
 
+def test_a_press_of_the_mouse_keeps_its_row_while_the_tree_changes(
+    explorer: Explorer, outside: Outside, key: str
+) -> None:
+    """The first row becomes the active one when the tree gets the keyboard, and then changes."""
+    outside.put(key + "folder/one")
+    outside.put(key + "folder/two")
+    outside.put(key + "key")
+    explorer.page.get_by_role("searchbox").click()
+    for name in ("folder/", "key"):
+        explorer.row(name).hover()
+        explorer.page.mouse.down()
+        outside.put(key + "key", "changed")
+        outside.put(f"{key}z-{len(name)}")
+        expect(explorer.row(f"z-{len(name)}")).to_be_visible()
+        explorer.page.mouse.up()
+    expect(explorer.row("two")).to_be_visible()
+    expect(explorer.value).to_have_text("changed")
+
+
 def test_history_goes_back_to_the_creation_and_restores(
     explorer: Explorer, outside: Outside, key: str
 ) -> None:

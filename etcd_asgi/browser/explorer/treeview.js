@@ -113,29 +113,28 @@ export class TreeView extends EventTarget {
     }
   }
 
-  // Bring the elements into the page with as little change as can be: a press of the mouse must not lose its row.
+  // Bring the elements into the page with as little change as can be: an element that is taken out while the mouse
+  // is pressed on it gets no click.
   #put(lines) {
+    const wanted = new Set(lines.map(({ line }) => line));
+    for (const line of [...this.sheet.children]) if (!wanted.has(line)) line.remove();
     let next = this.sheet.firstChild;
     for (const { line } of lines) {
       if (line === next) next = next.nextSibling;
       else this.sheet.insertBefore(line, next);
-    }
-    while (next) {
-      const gone = next;
-      next = next.nextSibling;
-      gone.remove();
     }
     this.#drawn = new Map(lines.map((drawn) => [drawn.row, drawn]));
   }
 
   #line(row, at, height) {
     const [active, selected] = [at === this.#activeAt, row.kind === "key" && row.id === this.#selected];
-    const flash = this.#flashes.delete(row.row);
-    const sign = [at, height, row.level, row.place, row.total, row.parent.cursor === null,
-      active, selected, row.open, row.count, row.state].join();
-    const drawn = this.#drawn.get(row.row);
-    if (drawn?.sign === sign && !flash) return drawn;
-    return { row: row.row, sign, line: element(row, { at, height, active, selected, flash }) };
+    const drawn = this.#drawn.get(row.row) ?? { row: row.row, line: element(row) };
+    const sign = [at, height, row.level, row.place, row.total, row.parent.cursor === null, active, selected, row.open].join();
+    if (drawn.sign !== sign) describe(drawn.line, row, { at, height, active, selected });
+    const content = `${row.count} ${row.state}`;
+    if (drawn.content !== content) drawn.line.replaceChildren(...(row.kind === "more" ? moreCells(row) : entryCells(row)));
+    if (this.#flashes.delete(row.row)) flash(drawn.line);
+    return Object.assign(drawn, { sign, content });
   }
 
   #click(event) {
@@ -218,24 +217,30 @@ export class TreeView extends EventTarget {
   }
 }
 
-function element(row, { at, height, active, selected, flash }) {
-  const states = [active && "active", flash && "flash"].filter(Boolean).join(" ");
-  const line = el("div", {
-    class: `row ${row.kind} ${states}`.trim(),
-    id: `row-${at}`,
-    role: "treeitem",
-    "aria-label": row.kind === "more" ? null : `${shown(row.name)}${row.kind === "folder" ? "/" : ""}` || "(empty name)",
-    "aria-level": row.level,
-    "aria-posinset": row.place,
-    "aria-setsize": row.parent.cursor === null ? row.total : -1,
-    "aria-selected": String(selected),
-    ...(row.kind === "folder" ? { "aria-expanded": String(row.open) } : {}),
-  });
+function element(row) {
+  const label = row.kind === "more" ? null : `${shown(row.name)}${row.kind === "folder" ? "/" : ""}` || "(empty name)";
+  return el("div", { class: `row ${row.kind}`, role: "treeitem", "aria-label": label });
+}
+
+// Where a row is, and what it is to the user.
+function describe(line, row, { at, height, active, selected }) {
+  line.id = `row-${at}`;
+  line.dataset.at = at;
+  line.classList.toggle("active", active);
+  line.setAttribute("aria-level", row.level);
+  line.setAttribute("aria-posinset", row.place);
+  line.setAttribute("aria-setsize", row.parent.cursor === null ? row.total : -1);
+  line.setAttribute("aria-selected", selected);
+  if (row.kind === "folder") line.setAttribute("aria-expanded", row.open);
   line.style.transform = `translateY(${at * height}px)`;
   line.style.setProperty("--level", row.level - 1);
-  line.dataset.at = at;
-  line.append(...(row.kind === "more" ? moreCells(row) : entryCells(row)));
-  return line;
+}
+
+// From the start, also where one is under way.
+function flash(line) {
+  line.classList.remove("flash");
+  void line.offsetWidth;
+  line.classList.add("flash");
 }
 
 /** A name as nodes: what is not text of its own is set apart. */
