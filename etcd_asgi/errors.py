@@ -14,6 +14,9 @@ from collections.abc import Mapping
 
 from etcd_asgi.status import Code
 
+CLOSING = "the gateway is shutting down"
+"""Told to clients whose call or stream ends with the gateway."""
+
 
 class EtcdAsgiError(Exception):
     """Base of all errors of this package."""

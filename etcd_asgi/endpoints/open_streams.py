@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from etcd_asgi.endpoints.conversation import Conversation
-from etcd_asgi.errors import UpstreamError
+from etcd_asgi.errors import CLOSING, UpstreamError
 from etcd_asgi.status import Code
-
-CLOSING = "the gateway is shutting down"
 
 
 class OpenStreams:

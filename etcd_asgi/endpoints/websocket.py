@@ -17,10 +17,10 @@ from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.conversation import Conversation
 from etcd_asgi.endpoints.failures import as_error
 from etcd_asgi.endpoints.inputs import SocketInput
-from etcd_asgi.endpoints.open_streams import CLOSING, OpenStreams
+from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.endpoints.routing import NOT_FOUND
-from etcd_asgi.errors import DecodeError, Denied, UpstreamError
+from etcd_asgi.errors import CLOSING, DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.status import Code

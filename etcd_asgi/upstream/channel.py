@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import grpc.aio
 
-from etcd_asgi.errors import UpstreamError
+from etcd_asgi.errors import CLOSING, UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.certificates import Certificates
-from etcd_asgi.upstream.channels import as_pairs
+from etcd_asgi.upstream.channels import as_pairs, was_closed
 from etcd_asgi.upstream.connections import Connections
 from etcd_asgi.upstream.deadlines import ended_by, exceeded, left_of, passes_at
 from etcd_asgi.upstream.stream import GrpcStream
@@ -59,10 +59,13 @@ class GrpcUpstream:
         try:
             while True:
                 used, call = channels.current, channels.unary(rpc)
+                under_way = call(request, timeout=timeout, metadata=as_pairs(metadata))
                 try:
-                    answer: bytes = await call(
-                        request, timeout=timeout, metadata=as_pairs(metadata)
-                    )
+                    answer: bytes = await under_way
+                except asyncio.CancelledError:
+                    if not was_closed(under_way):
+                        raise
+                    raise UpstreamError(Code.UNAVAILABLE, CLOSING, local=True) from None
                 except grpc.aio.AioRpcError as error:
                     ours = channels.translate(error, used)
                     if ended_by(deadline, ours.code):

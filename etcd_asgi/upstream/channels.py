@@ -189,6 +189,15 @@ async def _ready(channel: grpc.aio.Channel) -> None:
         await asyncio.sleep(_LOOK_TIME)
 
 
+def was_closed(call: Any) -> bool:
+    """Whether the ``CancelledError`` of *call* says that its channel was closed.
+
+    The library raises it for a call that was ended as well as for the task that waits for it.
+    """
+    task = asyncio.current_task()
+    return bool(call.cancelled()) and (task is None or not task.cancelling())
+
+
 class Pairs(tuple[tuple[str, str | bytes], ...], grpc.aio.Metadata):  # type: ignore[misc]  # tuple's methods
     """Metadata that gRPC goes through as it is: to be made by :func:`as_pairs`.
 

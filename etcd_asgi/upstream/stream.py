@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 
 from etcd_asgi.errors import UpstreamError
-from etcd_asgi.upstream.channels import Channels
+from etcd_asgi.upstream.channels import Channels, was_closed
 from etcd_asgi.upstream.deadlines import ended_by, exceeded
 
 
@@ -57,8 +57,7 @@ class GrpcStream:
             self._end()
             raise self._translated(error) from None
         except asyncio.CancelledError:
-            # The library raises it for a call that was cancelled as well as for its reader.
-            if not self._call.cancelled() or _is_cancelling():
+            if not was_closed(self._call):
                 raise
             self._end()
             raise UpstreamError(1, "context canceled") from None
@@ -85,8 +84,3 @@ class GrpcStream:
         if not self._is_over:
             self._is_over = True
             self._channels.leave()
-
-
-def _is_cancelling() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

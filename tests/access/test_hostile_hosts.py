@@ -61,7 +61,8 @@ def converse(url: str, values: list[Any], headers: dict[str, str]) -> tuple[int,
     """The HTTP status of a refusal or the close code, and all that was said."""
     said: list[str] = []
     try:
-        with connect(url.replace("http", "ws", 1), additional_headers=headers) as socket:
+        address = url.replace("http", "ws", 1)
+        with connect(address, additional_headers=headers, open_timeout=TIMEOUT) as socket:
             for value in values:
                 socket.send(json.dumps(value))
             while True:
@@ -109,7 +110,7 @@ def test_a_refused_upgrade_has_the_headers_too(host: AppServer) -> None:
     url = host.url.replace("http", "ws", 1)
     with (
         pytest.raises(InvalidStatus) as refused,
-        connect(f"{url}/sync/v3/watch", additional_headers=headers),
+        connect(f"{url}/sync/v3/watch", additional_headers=headers, open_timeout=TIMEOUT),
     ):
         pass
     assert refused.value.response.headers["x-law"] == "yes"

@@ -40,7 +40,7 @@ def put(key: str) -> Json:
 
 
 async def test_the_gateway_calls_as_its_own_user(etcd: EtcdServer) -> None:
-    limits = Limits(version_timeout=30)
+    limits = Limits(version_timeout=30, health_timeout=30)
     gateway = Gateway(etcd.endpoint, credentials=ROOT, access=allow_anyone, limits=limits)
     async with client_of(gateway) as client:
         assert (await client.post("/v3/kv/put", json=put("z"))).status_code == 200

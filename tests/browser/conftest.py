@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from etcd_asgi.testing import EtcdServer
 from tests.browser.chromium import MISSING, environment, find_chromium
@@ -17,8 +17,10 @@ from tests.etcds.quick import QUICK
 from tests.etcds.releases import OFFICIAL, binary_of
 from tests.hosts.serving import ROOT, AppServer
 
-TIMEOUT = 30_000.0
+TIMEOUT = 90_000.0
 """Milliseconds after which a page that does not get where it should fails its test."""
+
+expect.set_options(timeout=TIMEOUT)
 
 Serve = Callable[..., AppServer]
 """``serve(etcd, **env)``"""

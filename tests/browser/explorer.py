@@ -11,11 +11,6 @@ from tests.browser.conftest import Open
 from tests.browser.outside import Outside
 from tests.hosts.serving import AppServer
 
-PATIENCE = 30_000.0
-"""Milliseconds that the page may take for what it does by itself: the machine may be busy."""
-
-expect.set_options(timeout=PATIENCE)
-
 
 @dataclass(frozen=True, slots=True)
 class Explorer:

@@ -52,7 +52,9 @@ def test_keys_are_added_edited_deleted_and_seen_live(
     expect(row.get_by_label("value")).to_have_value("on")
 
     row.get_by_label("value").fill("dim")
-    row.get_by_role("button", name="Save").click()
+    with page.expect_response("**/kv/txn") as saved:
+        row.get_by_role("button", name="Save").click()
+    assert saved.value.ok
     expect(page.locator("#message")).to_have_text("")
     found = call(colleague, "kv/range", {"key": text("lamp")}).json()["kvs"][0]
     assert found["value"] == text("dim")
@@ -115,7 +117,8 @@ def test_the_page_goes_on_when_etcd_comes_back(
         expect(state).to_have_text("retrying", timeout=TIMEOUT)
         etcd.restart()
         body = {"key": text("/teams/blue/missed"), "value": text("no")}
-        assert httpx.post(f"{etcd.endpoint}/v3/kv/put", json=body).status_code == 200
+        url = f"{etcd.endpoint}/v3/kv/put"
+        assert httpx.post(url, json=body, timeout=30).status_code == 200
         row = page.locator("li", has=page.locator("code", has_text="missed"))
         expect(row.get_by_label("value")).to_have_value("no", timeout=TIMEOUT)
         expect(state).to_have_text("live", timeout=TIMEOUT)

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+import httpx
+
 from etcd_asgi.testing.process import ChildProcess
 from tests.hosts.serving import until
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 _COMMAND = [sys.executable, "-c", "from etcd_asgi.cli import main; main()"]
 
 
@@ -32,6 +34,7 @@ def serving(folder: Path, *arguments: str, env: Mapping[str, str] | None = None)
         until(lambda: "Ctrl-C" in log_path.read_text() or process.poll() is not None, "its URL")
         found = re.search(r"is served on (\S+);", log_path.read_text())
         assert found is not None, log_path.read_text()
+        httpx.get(found[1], timeout=TIMEOUT)  # it listens before it can answer
         yield found[1]
     finally:
         process.stop(TIMEOUT)

@@ -27,7 +27,7 @@ CLIENTS = ROOT / ".venv-clients"
 DRIVERS = Path(__file__).parent / "drivers"
 WITHOUT_GATEWAY = (*QUICK, "--enable-grpc-gateway=false")
 
-SUITE_DEADLINE = 200.0
+SUITE_DEADLINE = 400.0
 """Seconds after which a suite that has not ended is killed."""
 
 _ANSWERED = re.compile(r'"(?:[A-Z]+|WebSocket) (/\S*)[^"]*" (?:(\d+)|\[accepted\])')

@@ -12,8 +12,10 @@ import pytest
 from tests.clients.running import CLIENTS, Gateway, gateway
 
 ANTICLI = CLIENTS / "npm/node_modules/antietcd/anticli.js"
-TIMEOUT = 30.0
-"""Seconds after which a test gives up on anticli. It gives up on a request after one."""
+PATIENCE = Path(__file__).parent / "npm/patience.cjs"
+RUN = ("node", "-r", str(PATIENCE), str(ANTICLI))
+TIMEOUT = 60.0
+"""Seconds after which a test gives up on anticli."""
 
 Anticli = Callable[..., str]
 """``anticli(*arguments, stdin=None)`` gives what it prints."""
@@ -42,7 +44,7 @@ def served(
 def anticli(served: tuple[Gateway, str]) -> Anticli:
     def run(*arguments: str, stdin: str | None = None) -> str:
         done = subprocess.run(
-            ["node", str(ANTICLI), "-e", served[1], *arguments],
+            [*RUN, "-e", served[1], *arguments],
             input=stdin,
             capture_output=True,
             text=True,
@@ -79,7 +81,7 @@ def test_anticli_watches_over_a_websocket(served: tuple[Gateway, str], anticli: 
     """It asks for /watch beside its endpoint: the version prefix makes that etcd's own path."""
     _, url = served
     watching = subprocess.Popen(
-        ["node", str(ANTICLI), "-e", f"{url}/v3", "watch", "/ws", "-p"],
+        [*RUN, "-e", f"{url}/v3", "watch", "/ws", "-p"],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -103,7 +105,7 @@ def test_anticli_says_what_etcd_refuses(served: tuple[Gateway, str], tmp_path: P
     _, url = served
     twice = json.dumps({"kvs": [{"key": "YQ==", "value": "MQ=="}] * 2})
     done = subprocess.run(
-        ["node", str(ANTICLI), "-e", url, "load"],
+        [*RUN, "-e", url, "load"],
         input=twice,
         capture_output=True,
         text=True,

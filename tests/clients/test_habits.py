@@ -190,7 +190,7 @@ def test_etcd3gw_hangs_up_on_a_watch_and_etcd_forgets_it(served: Gateway, key: s
         wire.send("/v3/watch", create(key), JSON)
         wire.head()
         wire.chunk()
-        assert served.watchers == 1
+        until(lambda: served.watchers == 1, "etcd has this watch alone")
         wire.reset()
     until(lambda: served.watchers == 0, "etcd has closed the watch")
 

@@ -83,7 +83,7 @@ class Reader:
         log_path = self._folder / f"server-{self._served}.log"
         server = AppServer(app, log_path=log_path, folder=self._folder, env=env)
         self._server = self._stack.enter_context(server)
-        alive = [httpx.get(f"{server.url}{mount}/livez") for mount in ("", "/etcd")]
+        alive = [httpx.get(f"{server.url}{mount}/livez", timeout=30) for mount in ("", "/etcd")]
         there = [answer.text == "ok\n" or answer.status_code == 401 for answer in alive]
         assert any(there), f"{app} has no gateway at the root nor at /etcd"
 

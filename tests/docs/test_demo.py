@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -257,11 +258,10 @@ def _everywhere_the_same(shown: str) -> str:
 
 def _descendants(pid: int) -> list[int]:
     """The processes that a process has started, and those that these have."""
-    children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in task.read_text().split()
-    ]
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            children += map(int, task.read_text().split())
     return [found for child in children for found in (child, *_descendants(child))]
 
 

@@ -35,7 +35,6 @@ hasty = Gateway(
         heartbeat=HEARTBEAT,
         resume_time=RESUME_TIME,
         max_streams=MAX_STREAMS,
-        connect_timeout=1.0,
         max_reconnect_delay=0.5,
     ),
 )

@@ -6,6 +6,7 @@ Source: HTML Standard, Server-sent events (Parsing an event stream, Interpreting
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,6 +16,9 @@ import httpx
 
 TIMEOUT = 30.0
 """Seconds of silence after which a test gives up."""
+
+PATIENCE = 120.0
+"""Seconds after which a test gives up though there are comments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +112,7 @@ class Source:
         """All that comes, comments too, to the end of the response."""
         name, comment = "", None
         data: list[str] = []
-        for line in self._lines:
+        for line in _in_time(self._lines):
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
             match field:
@@ -128,3 +132,11 @@ class Source:
                     self.last_id = value
                 case "retry":
                     self.retry = int(value)
+
+
+def _in_time(lines: Iterator[str]) -> Iterator[str]:
+    end = time.monotonic() + PATIENCE
+    for line in lines:
+        if time.monotonic() > end:
+            raise TimeoutError(f"what was waited for did not come within {PATIENCE:g} s")
+        yield line

@@ -7,7 +7,7 @@ from etcd_asgi.testing import EtcdServer
 from tests.events.conftest import Serve
 from tests.events.served import Served
 from tests.hosts.serving import until
-from tests.hosts.target import text
+from tests.hosts.target import TIMEOUT, text
 
 
 @pytest.fixture
@@ -90,6 +90,7 @@ def test_a_gateway_with_a_login_of_its_own_logs_in_again_after_etcd_came_back(
         source.next("created")
         for _ in range(2):
             mortal.restart()
-            answer = httpx.post(f"{gateway.url}/v3/kv/put", json={"key": text("k")})
+            url = f"{gateway.url}/v3/kv/put"
+            answer = httpx.post(url, json={"key": text("k")}, timeout=TIMEOUT)
             revision = int(answer.raise_for_status().json()["header"]["revision"])
             assert source.change().revisions == [revision]

@@ -116,7 +116,7 @@ def test_a_browser_that_connects_again_waits_for_an_etcd_that_is_away(
     mortal: EtcdServer, serve: Serve
 ) -> None:
     """Any status but 200 would make it stop for good."""
-    gateway = serve(mortal, app="hasty")
+    gateway = serve(mortal)
     seen = gateway.put("k", "seen")
     missed = gateway.put("k", "missed")
     mortal.stop()
@@ -263,7 +263,7 @@ def test_clients_that_leave_while_etcd_is_away_leave_nothing_behind(
         mortal.start()
         with gateway.watch(key="k", last_id=source.last_id) as source:  # it waits for etcd
             source.next("created")
-            assert watchers(mortal) == 1
+            until(lambda: watchers(mortal) == 1, "the watch of the client that stayed")
         until(lambda: watchers(mortal) == 0, "the watchers gone from etcd")
 
 

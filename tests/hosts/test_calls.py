@@ -8,7 +8,7 @@ import pytest
 
 from etcd_asgi.testing import EtcdServer
 from tests.hosts.observe import ask
-from tests.hosts.serving import version_told
+from tests.hosts.serving import until, version_told
 from tests.hosts.target import Target, text
 
 MIB = 1024 * 1024
@@ -119,9 +119,10 @@ def test_a_connection_serves_on_after_a_body_that_was_refused(
 
 
 def test_version_and_health_are_under_the_mount(target: Target, etcd: EtcdServer) -> None:
-    version, health = version_told(target.url, etcd.version), target.client.get("/health")
-    assert version.status_code == 200
+    version = version_told(target.url, etcd.version)
     assert version.json() == {"etcdserver": etcd.version, "etcdcluster": _cluster(etcd.version)}
+    until(lambda: target.client.get("/health").status_code == 200, "an etcd that is healthy")
+    health = target.client.get("/health")
     assert (health.status_code, health.json()) == (200, {"health": "true", "reason": ""})
     assert target.client.get("/livez").status_code == 200
     assert target.client.get("/readyz").status_code == 200

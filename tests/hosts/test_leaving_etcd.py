@@ -56,7 +56,7 @@ def test_a_paused_etcd_does_not_keep_the_version_waiting(
 ) -> None:
     """Its cache is old at once, and asking anew takes longer than this client waits."""
     app = serve("tests.hosts.apps.limited:app", own_etcd.endpoint)
-    assert version(app).status_code == 200
+    assert version_told(f"{app.url}/etcd", own_etcd.version).status_code == 200
     own_etcd.pause()
     for _ in range(3):
         answer = version(app)

@@ -7,7 +7,7 @@ from etcd_asgi.testing import EtcdServer
 from tests.conftest import StartEtcd
 from tests.hosts.conftest import Serve
 from tests.hosts.serving import AppServer, until
-from tests.hosts.target import text
+from tests.hosts.target import TIMEOUT, text
 
 
 @pytest.fixture
@@ -36,4 +36,5 @@ def test_each_gateway_has_its_own_etcd_flavour_and_trouble(
 
 
 def _status(app: AppServer, name: str) -> int:
-    return httpx.post(f"{app.url}/{name}/v3/kv/range", json={"key": text("k")}).status_code
+    url = f"{app.url}/{name}/v3/kv/range"
+    return httpx.post(url, json={"key": text("k")}, timeout=TIMEOUT).status_code

@@ -99,8 +99,9 @@ def test_a_compacted_watch_does_not_end_its_neighbour(probed: Probed, key: str) 
     compact(probed, key)
     old, new = create(key, start_revision=2, watch_id=1), create(key, watch_id=2)
     watch = probed.whole("watch", old, new)
-    while not watch.result().get("canceled"):
-        pass
+    told = [watch.result() for _ in range(3)]
+    assert [one.get("created", False) for one in told].count(True) == 2
+    assert [one["watch_id"] for one in told if one.get("canceled")] == ["1"]
     probed.put(key, "later")
     while not (events := watch.result().get("events")):
         pass

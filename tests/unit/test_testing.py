@@ -289,7 +289,8 @@ def test_a_paused_server_takes_connections_and_answers_when_resumed() -> None:
 def test_a_paused_server_is_stopped_in_order() -> None:
     with EtcdServer(args=QUICK) as etcd:
         # etcd serves a moment before it listens to signals; this line comes after that.
-        wait_until(lambda: "notifying init daemon" in etcd.log_tail(), "the end of etcd's start")
+        log = etcd.log_path
+        wait_until(lambda: "notifying init daemon" in log.read_text(), "the end of etcd's start")
         etcd.pause()
         etcd.stop()
         assert "received signal; shutting down" in etcd.log_tail()
@@ -445,10 +446,14 @@ def test_the_log_of_a_server_that_died_by_itself_is_kept(
 
 def test_the_log_goes_on_over_a_restart(tmp_path: Path) -> None:
     log_path = tmp_path / "etcd.log"
+
+    def starts() -> int:
+        return log_path.read_text().count("now serving peer/client/metrics")
+
     with EtcdServer(args=QUICK, log_path=log_path) as etcd:
-        assert log_path.read_text().count("now serving peer/client/metrics") == 1
+        wait_until(lambda: starts() == 1, "the first start in the log")
         etcd.restart()
-    assert log_path.read_text().count("now serving peer/client/metrics") == 2
+        wait_until(lambda: starts() == 2, "the second start in the same log")
 
 
 # ---- ports

@@ -103,7 +103,8 @@ export class KeyPanel extends EventTarget {
     this.#editor = null;
     this.#format = formatsOf(this.#last.value)[0];
     this.#draw();
-    this.#tabs.querySelector(".button")?.focus({ preventScroll: true }); // what had the focus is gone
+    // Unless the user has gone elsewhere meanwhile, what had the focus is gone.
+    if (document.activeElement === document.body) this.#tabs.querySelector(".button")?.focus({ preventScroll: true });
   }
 
   async save() {
@@ -144,9 +145,8 @@ export class KeyPanel extends EventTarget {
     this.#editor = null;
     this.#app.say(mine === null ? "Deleted" : "Saved");
     try {
-      const kv = await this.#app.store.get(this.key);
-      if (kv) this.#kv = this.#last = kv;
-      else this.#kv = null;
+      const { kvs: [kv = null], revision } = await this.#app.store.range({ key: this.key, end: `${this.key}\0`, limit: 1 });
+      this.take(kv, kv?.modified ?? revision);
       this.#app.saved(this.key, kv);
     } catch (error) {
       this.#app.failed(error);

@@ -4,7 +4,7 @@ import { Conflict, Etcd } from "../etcd/client.js";
 
 const etcd = new Etcd();
 const find = (selector) => document.querySelector(selector);
-const rows = new Map(); // key -> { entry, item }
+const rows = new Map(); // key -> { item, entry, revision }
 const grant = await attempt(() => etcd.grant());
 const mayWrite = grant?.rpcs.has("KV.Put") ?? false;
 
@@ -39,7 +39,7 @@ function show(entry) {
     say(`${entry.key} has changed meanwhile; your text is still here`);
     return;
   }
-  row.entry = entry;
+  Object.assign(row, { entry, revision: entry.modRevision });
   input.value = entry.value;
   input.disabled = !mayWrite || !entry.isText;
 }
@@ -47,7 +47,7 @@ function show(entry) {
 /** A new row, where its key belongs. */
 function add(key) {
   const item = find("#row").content.cloneNode(true).firstElementChild;
-  const row = { item, entry: null };
+  const row = { item, entry: null, revision: 0n };
   const { value, delete: button } = item.querySelector("form").elements;
   item.querySelector("code").textContent = key;
   for (const each of item.querySelectorAll("button")) each.hidden = !mayWrite;
@@ -72,7 +72,8 @@ function write(row, change) {
   return attempt(async () => {
     const input = row.item.querySelector("input");
     try {
-      await change(row.entry.modRevision);
+      const { revision } = await change(row.revision);
+      if (revision > row.revision) row.revision = revision; // the watch may tell it later
       say("");
     } catch (error) {
       if (!(error instanceof Conflict)) throw error;

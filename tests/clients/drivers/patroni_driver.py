@@ -89,6 +89,7 @@ def test_of_two_who_race_one_becomes_leader(join: Join) -> None:
 def test_the_leader_stays_while_it_renews_and_tells_where_it_is(join: Join) -> None:
     a, b = join("a"), join("b")
     assert a.attempt_to_acquire_leader()
+    until(partial(sees_leader, a, "a"))
     cluster = a.get_cluster()
     assert a.update_leader(cluster, last_lsn=4711, slots={"standby": 4700})
     assert not b.attempt_to_acquire_leader()
@@ -99,6 +100,7 @@ def test_the_leader_stays_while_it_renews_and_tells_where_it_is(join: Join) -> N
 def test_the_configuration_is_set_only_over_the_version_that_was_read(join: Join) -> None:
     a = join("a")
     assert a.set_config_value(json.dumps({"ttl": 30}))
+    until(lambda: a.get_cluster().config is not None)
     read = a.get_cluster().config
     assert a.set_config_value(json.dumps({"ttl": 40}), version=read.modify_version)
     assert not a.set_config_value(json.dumps({"ttl": 50}), version=read.modify_version)
@@ -130,12 +132,11 @@ def test_a_failover_is_asked_for_and_done(join: Join) -> None:
 
 
 def test_a_leader_that_falls_silent_loses_its_lease_and_the_other_takes_over(join: Join) -> None:
-    a, b = join("a", ttl=2), join("b")
+    a, b = join("a", ttl=10), join("b")
     assert a.attempt_to_acquire_leader()
     until(partial(sees_leader, b, "a"))
-    b.event.clear()
-    assert b.watch(None, DEADLINE), "the end of the lease woke nobody"
-    assert b.get_cluster().leader is None
+    while b.get_cluster().leader is not None:
+        assert b.watch(None, DEADLINE), "the end of the lease woke nobody"
     assert b.attempt_to_acquire_leader()
 
 

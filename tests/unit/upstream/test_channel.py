@@ -13,6 +13,7 @@ import grpc.aio
 import pytest
 
 from etcd_asgi import Limits, UpstreamError
+from etcd_asgi.errors import CLOSING
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
 from etcd_asgi.upstream.channels import UNREACHABLE, Channels
@@ -132,6 +133,19 @@ async def test_the_deadline_ends_a_call_that_waits(etcd: EtcdServer) -> None:
     with anyio.fail_after(20), pytest.raises(UpstreamError) as caught:
         await upstream.unary(LOCK, b"\n\x08deadline", [], 0.2)
     assert (caught.value.code, caught.value.message) == (4, "context deadline exceeded")
+
+
+@pytest.mark.usefixtures("one_event_loop")
+async def test_closing_ends_a_call_that_waits_with_an_error(etcd: EtcdServer) -> None:
+    upstream = upstream_to(etcd.endpoint, close_timeout=0.01)
+    assert await upstream.unary(LOCK, b"\n\x07closing", [], None)
+    waiting = asyncio.create_task(upstream.unary(LOCK, b"\n\x07closing", [], None))
+    await anyio.wait_all_tasks_blocked()
+    with anyio.fail_after(20):
+        await upstream.aclose()
+        with pytest.raises(UpstreamError) as caught:
+            await waiting
+    assert (caught.value.code, caught.value.message) == (14, CLOSING)
 
 
 async def test_a_deadline_that_is_over_needs_no_etcd() -> None:
