@@ -190,7 +190,7 @@ async def _ready(channel: grpc.aio.Channel) -> None:
 
 
 def was_closed(call: Any) -> bool:
-    """Whether the ``CancelledError`` of *call* says that its channel was closed.
+    """Whether the ``CancelledError`` of *call* says that it was ended, or its channel closed.
 
     The library raises it for a call that was ended as well as for the task that waits for it.
     """
@@ -259,4 +259,5 @@ def _options(limits: Limits) -> list[tuple[str, int | str]]:
         ("grpc.initial_reconnect_backoff_ms", min(250, reconnect)),
         ("grpc.max_reconnect_backoff_ms", reconnect),
         ("grpc.enable_http_proxy", 0),
+        ("grpc.dns_ares_query_timeout", int(limits.connect_timeout * 1000)),
     ]

@@ -36,6 +36,10 @@ class GrpcStream:
             await self._call.write(request)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return False
+        except asyncio.CancelledError:
+            if not was_closed(self._call):
+                raise
+            return False
         return True
 
     async def half_close(self) -> None:
@@ -44,6 +48,9 @@ class GrpcStream:
             await self._call.done_writing()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return
+        except asyncio.CancelledError:
+            if not was_closed(self._call):
+                raise
 
     async def receive(self) -> bytes | None:
         """The next message, or ``None`` at the end.

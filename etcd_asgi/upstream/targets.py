@@ -12,7 +12,7 @@ DEFAULT_PORT = 2379
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What one gRPC channel connects to: a host name, or all members given as addresses."""
+    """What one gRPC channel connects to: a member, or all that are given as addresses."""
 
     name: str
     """In gRPC's name syntax: ``dns:etcd.example:2379``, ``ipv4:10.0.0.1:2379,10.0.0.2:2379``."""
@@ -24,6 +24,7 @@ def parse_targets(urls: str | Sequence[str]) -> tuple[Target, ...]:
     """The channels needed for *urls*, in the order of preference.
 
     Members given as literal addresses share a channel, which changes over between them by itself.
+    With TLS each has one of its own: gRPC looks for the whole of a channel's name in certificates.
 
     Raises:
         ValueError: no URL, one that is not like ``http://127.0.0.1:2379``, or a mixture of
@@ -36,11 +37,12 @@ def parse_targets(urls: str | Sequence[str]) -> tuple[Target, ...]:
     parts = [_split(url) for url in given]
     if len({part.scheme for part in parts}) > 1:
         raise ValueError(f"the URLs of etcd mix http and https: {given!r}")
+    secure = parts[0].scheme == "https"
     groups: dict[str, list[str]] = {}
     for part in parts:
         scheme, address = _address(part)
-        groups.setdefault(scheme if scheme != "dns" else f"dns:{address}", []).append(address)
-    secure = parts[0].scheme == "https"
+        shared = scheme != "dns" and not secure
+        groups.setdefault(scheme if shared else f"{scheme}:{address}", []).append(address)
     return tuple(
         Target(f"{group.partition(':')[0]}:{','.join(addresses)}", secure)
         for group, addresses in groups.items()

@@ -144,6 +144,8 @@ def test_a_visitor_without_a_login_is_told_so_and_goes_on_after_it(
     explorer.search(key)
     explorer.show(key + "a")
     expect(explorer.value).to_have_text("first")
+    outside.put(key + "b")
+    expect(page.locator("#count")).to_have_text("2 keys")
     other.goto(f"{site.url}/logout")
     explorer.button("Edit").click()
     explorer.editor.fill("mine")
@@ -155,3 +157,14 @@ def test_a_visitor_without_a_login_is_told_so_and_goes_on_after_it(
     explorer.button("Save").click()
     expect(explorer.value).to_have_text("mine")
     assert outside.get(key + "a") == b"mine"
+    outside.put(key + "c")
+    expect(page.locator("#count")).to_have_text("3 keys")
+
+    other.goto(f"{site.url}/logout")
+    explorer.button("Read again").click()
+    expect(page.get_by_role("heading", name="Log in first")).to_be_visible()
+    other.goto(f"{site.url}/login/reader")
+    explorer.button("Try again").click()
+    expect(page.locator("#read-only")).to_be_visible()
+    expect(page.locator("#user")).to_have_text("reader")
+    expect(explorer.button("New key")).to_have_count(0)

@@ -23,9 +23,11 @@ import { TreeView } from "./treeview.js";
 import { kindOf } from "./trouble.js";
 
 const $ = (id) => document.getElementById(id);
+const told = ({ user, namespaced, rpcs }) => JSON.stringify([user, namespaced, rpcs && [...rpcs].sort()]);
 
 class App {
   may = abilities({ rpcs: new Set() });
+  #grant = ""; // whose page this is
   #live;
   #tree;
   #view = new TreeView($("tree"));
@@ -43,6 +45,7 @@ class App {
 
   async start(grant) {
     this.may = abilities(grant);
+    this.#grant = told(grant);
     $("user").textContent = grant.user;
     $("read-only").hidden = this.may.put || this.may.remove;
     $("new").hidden = !this.may.put;
@@ -83,7 +86,7 @@ class App {
 
   #state({ state, error }) {
     if (error && kindOf(error) === "login") this.lock(error);
-    else this.#status.state(state, error, () => this.#live.follow(this.#tree));
+    else this.#status.state(state, error, () => this.#live.show());
     if (state === "live") this.#again();
   }
 
@@ -231,10 +234,9 @@ class App {
     if (!$("gate").hidden) return;
     this.#live?.stop();
     gate(error, async () => {
-      await readGrant(this.store);
+      if (told(await readGrant(this.store)) !== this.#grant) location.reload(); // somebody else has logged in
       $("gate").hidden = true;
-      this.#live.follow(this.#tree);
-      this.#again();
+      this.#refresh();
     });
   }
 

@@ -27,6 +27,12 @@ def test_https_makes_a_secure_channel() -> None:
     assert parse_targets("https://etcd.example:2379") == (Target("dns:etcd.example:2379", True),)
 
 
+def test_with_tls_each_address_has_a_channel_whose_name_is_in_its_certificate() -> None:
+    targets = parse_targets(["https://10.0.0.1:1", "https://[::1]:2", "https://10.0.0.2"])
+    names = ["ipv4:10.0.0.1:1", "ipv6:[::1]:2", "ipv4:10.0.0.2:2379"]
+    assert targets == tuple(Target(name, secure=True) for name in names)
+
+
 @pytest.mark.parametrize(
     ("urls", "text"),
     [

@@ -25,7 +25,7 @@ def certificate_of(etcd: EtcdServer) -> Path:
     return path
 
 
-async def status(url: str, tls: TLS | None) -> bytes:
+async def status(url: str | list[str], tls: TLS | None) -> bytes:
     upstream = GrpcUpstream(parse_targets(url), Limits(connect_timeout=2), tls)
     try:
         return await upstream.unary(STATUS, b"", [], 10)
@@ -38,7 +38,9 @@ async def status(url: str, tls: TLS | None) -> bytes:
     reason="early releases of grpcio do not know the curve P-521, which etcd's certificate is of",
 )
 async def test_etcd_is_reached_over_tls_when_its_authority_is_known(secure: EtcdServer) -> None:
-    assert await status(secure.endpoint, TLS(ca=certificate_of(secure)))
+    members = [secure.endpoint, "https://127.0.0.1:1"]
+    for url in (secure.endpoint, members, members[::-1]):
+        assert await status(url, TLS(ca=certificate_of(secure)))
 
 
 async def test_an_etcd_whose_certificate_nobody_vouches_for_is_not_trusted(
