@@ -99,7 +99,7 @@ class Origins:
         reads = scope["method"] in ("GET", "HEAD")
         if not (self._is_ours(sent, scope) or (not reads and _asks_beforehand(sent))):
             if reads and b"origin" not in sent and b"sec-fetch-site" not in sent:
-                return  # no browser of today, and nothing is changed
+                return  # nothing is changed, and a page of another site cannot read it
             raise Denied(403, FOREIGN_READ if reads else FORGED)
 
     def check_socket(self, scope: Scope) -> None:

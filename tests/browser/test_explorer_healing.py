@@ -160,6 +160,16 @@ def test_a_visitor_without_a_login_is_told_so_and_goes_on_after_it(
     outside.put(key + "c")
     expect(page.locator("#count")).to_have_text("3 keys")
 
+
+def test_who_logs_in_after_another_gets_a_page_of_their_own(
+    open_page: Open, serve: Serve, etcd: EtcdServer
+) -> None:
+    site = serve(etcd, GUARDED="1")
+    page = open_page(site, "/login/writer")
+    explorer = Explorer(page)
+    page.goto(f"{site.url}/etcd/explorer/")
+    expect(explorer.button("New key")).to_be_visible()
+    other = page.context.new_page()
     other.goto(f"{site.url}/logout")
     explorer.button("Read again").click()
     expect(page.get_by_role("heading", name="Log in first")).to_be_visible()
