@@ -11,7 +11,7 @@ from google.protobuf.message import Message as Request
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Scope
 
-from etcd_asgi import Gateway, Grant
+from etcd_asgi import Gateway, Grant, UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.upstream import UpstreamStream
 
@@ -112,8 +112,6 @@ async def test_a_client_that_leaves_during_its_answer_is_no_error(
 
 
 def fail_in_etcd() -> bytes:
-    from etcd_asgi import UpstreamError
-
     raise UpstreamError(3, "etcdserver: key is not provided")
 
 

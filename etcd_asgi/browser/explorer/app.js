@@ -95,8 +95,7 @@ class App {
     const panel = this.#panel;
     if (!(panel instanceof KeyPanel)) return;
     try {
-      const { kvs, revision } = await this.store.range({ key: panel.key, end: `${panel.key}\0`, limit: 1 });
-      panel.take(kvs[0] ?? null, kvs[0]?.modified ?? revision);
+      await panel.read();
     } catch {
       // The banner says what is wrong.
     }
@@ -234,7 +233,10 @@ class App {
     if (!$("gate").hidden) return;
     this.#live?.stop();
     gate(error, async () => {
-      if (told(await readGrant(this.store)) !== this.#grant) location.reload(); // somebody else has logged in
+      if (told(await readGrant(this.store)) !== this.#grant) {
+        location.reload(); // somebody else has logged in: nothing of the former user is shown
+        return;
+      }
       $("gate").hidden = true;
       this.#refresh();
     });

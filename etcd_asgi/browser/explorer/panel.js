@@ -74,6 +74,13 @@ export class KeyPanel extends EventTarget {
     this.node.classList.add("changed");
   }
 
+  /** Take in what etcd has now, and give it; null: it was deleted. */
+  async read() {
+    const { kvs: [kv = null], revision } = await this.#app.store.range({ key: this.key, end: `${this.key}\0`, limit: 1 });
+    this.take(kv, kv?.modified ?? revision);
+    return kv;
+  }
+
   /** Begin to edit, with the value in etcd or with another one. */
   edit(start = undefined) {
     if (!this.#app.may.put || this.#editor) return;
@@ -145,9 +152,7 @@ export class KeyPanel extends EventTarget {
     this.#editor = null;
     this.#app.say(mine === null ? "Deleted" : "Saved");
     try {
-      const { kvs: [kv = null], revision } = await this.#app.store.range({ key: this.key, end: `${this.key}\0`, limit: 1 });
-      this.take(kv, kv?.modified ?? revision);
-      this.#app.saved(this.key, kv);
+      this.#app.saved(this.key, await this.read());
     } catch (error) {
       this.#app.failed(error);
     }
