@@ -38,25 +38,26 @@ help: ## list the commands
 
 .PHONY: test
 test: ## everything that CI runs
-	$(MAKE) --no-print-directory -j3 etcds check browser-ready clients-ready \
+	$(MAKE) --no-print-directory -j4 etcds check browser-ready clients-ready \
 		.venv-floors/.ready .venv-wheel/.ready .venv-wheel-demo/.ready
-	$(MAKE) --no-print-directory -j3 test-served test-pages test-rest test-wheel
+	$(MAKE) --no-print-directory -j4 test-rest test-pages test-served test-wheel
 
 # Side by side, as most tests wait more than they work: what serves clients, what people look at, and all others.
 SERVED := $(addprefix tests/,clients events hosts streams)
 PAGES := $(addprefix tests/,browser cli docs examples)
+RUN := $(BIN)/python tools/run_tests.py
 
 .PHONY: test-served
 test-served: .venv/.ready
-	$(BIN)/pytest $(SERVED)
+	$(RUN) served $(SERVED)
 
 .PHONY: test-pages
 test-pages: .venv/.ready
-	$(BIN)/pytest $(PAGES)
+	$(RUN) pages $(PAGES)
 
 .PHONY: test-rest
 test-rest: .venv/.ready
-	$(BIN)/pytest $(addprefix --ignore=,$(SERVED) $(PAGES))
+	$(RUN) rest $(addprefix --ignore=,$(SERVED) $(PAGES))
 
 .PHONY: test-wheel
 test-wheel:
@@ -152,7 +153,7 @@ wheel-test: .venv-wheel/.ready .venv-wheel-demo/.ready ## the wheel alone, with 
 .PHONY: floors
 floors: .venv-floors/.ready ## the wheel's unit tests on the oldest requirements that pyproject.toml allows
 	$(stage)
-	cd $(OUTSIDE) && ../../$(FLOORS)/pytest tests/unit
+	cd $(OUTSIDE) && ../../$(FLOORS)/python tools/run_tests.py floors tests/unit
 
 FIND_ETCD := from etcd_asgi.testing import find_etcd; print(find_etcd())
 
