@@ -44,9 +44,9 @@ class GuardedTranscoder(Transcoder):
         Raises:
             Denied: the message may not pass.
         """
-        started, large, passage = monotonic(), self.limits.offload_bytes, self._passage
-        read = self.decode_body
-        message = read(body) if len(body) < large else await in_thread(read, body)
+        started, limits, passage = monotonic(), self.limits, self._passage
+        is_small, read = len(body) < limits.offload_body_bytes, self.decode_body
+        message = read(body) if is_small else await in_thread(read, body)
         keys = passage.keys(message)
         try:
             await passage.enter(message)
@@ -54,7 +54,7 @@ class GuardedTranscoder(Transcoder):
                 await self._begin(*session, metadata, left_of(timeout, started))
             request, left = self._serialize(message), left_of(timeout, started)
             answer = await self._upstream.unary(self.binding.rpc, request, metadata, left)
-            is_small, parse = len(answer) < large, self.parse
+            is_small, parse = len(answer) < limits.offload_bytes, self.parse
             reply = parse(answer) if is_small else await in_thread(parse, answer)
         except Denied as error:
             passage.record(keys, error.code)

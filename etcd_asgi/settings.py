@@ -43,7 +43,14 @@ class Limits:
     """How long the answer to a ping may take before the connection is given up."""
 
     offload_bytes: int = 256 * 1024
-    """Bodies and answers from this size on are converted in a thread, not on the event loop."""
+    """Answers from this size on are converted in a thread, not on the event loop."""
+
+    offload_body_bytes: int = 16 * 1024
+    """Bodies, and values of streams, from this size on are read in a thread.
+
+    Less than for answers: etcd writes regular messages, and clients may write JSON that takes a
+    hundred times as long to read.
+    """
 
     version_timeout: float = 0.09
     """How long ``/version`` waits for etcd when it does not know the version yet.

@@ -58,10 +58,11 @@ class Transcoder:
             DecodeError: the first JSON value of *body* is not the message that the RPC takes.
             UpstreamError: the call ended with a status other than OK.
         """
-        large = self.limits.offload_bytes
-        request = self.decode(body) if len(body) < large else await in_thread(self.decode, body)
+        limits, decode = self.limits, self.decode
+        is_small = len(body) < limits.offload_body_bytes
+        request = decode(body) if is_small else await in_thread(decode, body)
         answer = await self._upstream.unary(self.binding.rpc, request, metadata, timeout)
-        if len(answer) < large:
+        if len(answer) < limits.offload_bytes:
             return self.encode(answer)
         return await in_thread(self.encode, answer)
 
@@ -104,7 +105,7 @@ class Transcoder:
 
     async def decode_value(self, value: bytes) -> Message:
         """The message in a JSON value of a stream; a large one is converted in a thread."""
-        if len(value) < self.limits.offload_bytes:
+        if len(value) < self.limits.offload_body_bytes:
             return self.decode_message(value)
         return await in_thread(self.decode_message, value)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from google.protobuf.message import Message as Request
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Scope
 
-from etcd_asgi import Gateway, Grant, UpstreamError
+from etcd_asgi import Gateway, Grant, Limits, UpstreamError
+from etcd_asgi.access import Access, passthrough
+from etcd_asgi.codec import exact
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.upstream import UpstreamStream
 
@@ -133,6 +136,34 @@ async def test_the_deadline_of_a_call_counts_all_that_it_waits_for() -> None:
     assert lease is not None
     assert lock is not None
     assert lock < lease < 60 - 0.03
+
+
+async def bounded(conn: HTTPConnection) -> Grant:
+    return Grant(namespace=b"/a/")
+
+
+@pytest.mark.parametrize("access", [passthrough, bounded])
+async def test_a_body_that_can_be_slow_to_read_leaves_the_event_loop_free(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unpadded base64 is for the exact reader, which takes its time."""
+    threads: list[int] = []
+
+    def noted(*given: Any, **more: Any) -> Any:
+        threads.append(get_ident())
+        return read(*given, **more)
+
+    read = exact.decode
+    monkeypatch.setattr(exact, "decode", noted)
+    gateway = Gateway(Upstream(bytes), access=access)
+    for size in (100, Limits().offload_body_bytes):
+        exchange = Exchange(b'{"key": "YQ", "unknown": "%s"}' % (b"x" * size))
+        headers = [(b"content-type", b"application/json")]
+        asked = scope("/v3/kv/range", headers=headers)
+        await gateway(asked, exchange.receive, exchange.send)
+        assert exchange.status == 200
+    assert threads[0] == get_ident()
+    assert threads[1] != get_ident()
 
 
 async def test_without_the_raw_path_a_slash_at_the_end_is_the_clients() -> None:
