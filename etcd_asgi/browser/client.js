@@ -32,7 +32,8 @@ const ZERO = new Uint8Array(1);
 
 /** Bytes of a key, value or name that the caller gave. */
 function toBytes(given, what) {
-  if (given instanceof Uint8Array) return given;
+  // A subclass, such as Node's Buffer, may have a toJSON and a slice of its own.
+  if (given instanceof Uint8Array) return given.constructor === Uint8Array ? given : Uint8Array.from(given);
   if (typeof given !== "string") throw new TypeError(`${what} must be a string or a Uint8Array`);
   if (/\p{Surrogate}/u.test(given)) throw new TypeError(`${what} has half of a surrogate pair`);
   return utf8.encode(given);

@@ -52,6 +52,24 @@ def test_a_key_of_any_bytes_is_written_read_and_deleted(page: Page, key: str) ->
     assert found == [True, 1]
 
 
+def test_bytes_of_a_subclass_are_taken_and_left_as_they_are(page: Page, key: str) -> None:
+    """Such as Node's Buffer, whose slices share its memory."""
+    found = page.evaluate(
+        """async (prefix) => {
+          class Buffer extends Uint8Array {
+            toJSON() { return "a buffer"; }
+            slice(...range) { return this.subarray(...range); }
+          }
+          const key = Buffer.from([...new TextEncoder().encode(prefix), 255]);
+          await etcd.put(key, Buffer.from([1, 2]));
+          const { entries } = await etcd.list(key);
+          return [entries.length, String(entries[0].keyBytes) === String(key), key.at(-1)];
+        }""",
+        key,
+    )
+    assert found == [1, True, 255]
+
+
 @pytest.mark.parametrize(
     "value",
     ["", "\ufeffmark", "zero \0 byte", "\U0001f600", "\ufffd", '{"base64": "eA=="}', "a" * 300_000],
