@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from contextlib import closing
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -37,11 +39,32 @@ class HttpCalls:
         self._streaming = streaming
         self._events = EventEndpoint(streaming)
 
-    async def post(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a POST."""
-        transcoder, admission = route.transcoder, self._admission
+    def post(
+        self, route: Route, scope: Scope, receive: Receive, send: Send
+    ) -> Coroutine[Any, Any, None]:
+        """Answer a POST.
+
+        Most are plain unary calls, of which nothing is to be asked: they go straight to their
+        endpoint, as each coroutine on the way of a call costs it.
+        """
         try:
             headers = headers_of(scope)
+        except DecodeError as error:
+            return send_failure(without_reading(scope, send), route.flavour, error)
+        if headers.is_plain and self._admission.is_open and route.kind is Kind.UNARY:
+            return self._unary.answer(route.transcoder, headers, scope, receive, send)
+        return self._admitted(route, headers, scope, receive, send)
+
+    async def _admitted(
+        self,
+        route: Route,
+        headers: RequestHeaders,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        transcoder, admission = route.transcoder, self._admission
+        try:
             if is_form_override(headers) and headers.method_override != "POST":
                 await routing.wrong_method(scope, without_reading(scope, send), route.flavour)
                 return

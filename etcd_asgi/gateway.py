@@ -32,7 +32,7 @@ from etcd_asgi.endpoints.websocket import WebSocketEndpoint
 from etcd_asgi.errors import DecodeError, Denied
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.passage import Authorize
-from etcd_asgi.routes import DEFAULT_VERSIONS, Routes
+from etcd_asgi.routes import DEFAULT_VERSIONS, Route, Routes
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, parse_targets
@@ -135,7 +135,18 @@ class Gateway:
         """Answer one ASGI connection."""
         match scope["type"]:
             case "http":
-                await self._http(scope, receive, send)
+                path = local_path(scope)
+                route = self._by_path.get(path)
+                try:
+                    if route is not None and scope["method"] == "POST":
+                        await self._calls.post(route, scope, receive, send)
+                    else:
+                        await self._no_call(path, scope, receive, send)
+                except (HTTPException, BackupBroken):
+                    raise  # from the host's receive or send, or an answer that must not seem whole
+                except Exception:
+                    logger.exception("error while answering %s", path)
+                    await self._mistake(route, path, send)
             case "websocket":
                 await self._websocket(scope, receive, send)
             case "lifespan":
@@ -167,21 +178,10 @@ class Gateway:
         async with self:
             yield
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = local_path(scope)
-        route = self._by_path.get(path)
-        try:
-            if route is not None and scope["method"] == "POST":
-                await self._calls.post(route, scope, receive, send)
-            else:
-                await self._no_call(path, scope, receive, send)
-        except (HTTPException, BackupBroken):
-            raise  # out of the host's own receive or send, or an answer that must not seem whole
-        except Exception:
-            logger.exception("error while answering %s", path)
-            with suppress(Exception):  # the answer may have begun, or the client may be gone
-                one = route.flavour if route else self._routes.flavour_of(path) or self._first
-                await send_error(send, one, Code.INTERNAL, "internal error")
+    async def _mistake(self, route: Route | None, path: str, send: Send) -> None:
+        with suppress(Exception):  # the answer may have begun, or the client may be gone
+            one = route.flavour if route else self._routes.flavour_of(path) or self._first
+            await send_error(send, one, Code.INTERNAL, "internal error")
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         path, early = without_added_slash(path, scope), without_reading(scope, send)

@@ -95,6 +95,13 @@ class RequestHeaders:
     """Whether there is a login that a browser adds by itself: a cookie, or a user and password
     that it remembers."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the metadata is to be heeded."""
+        return not (
+            self.ambient or self.method_override or "=" in self.content_type or "=" in self.accept
+        )
+
 
 def read(headers: Headers, peer: str | None) -> RequestHeaders:
     """The call's metadata, deadline and the few headers that change routing.

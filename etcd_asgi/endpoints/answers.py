@@ -107,6 +107,14 @@ def _header_value(text: str) -> bytes:
 
 
 async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
+    for event in events(status, body, headers):
+        await send(event)
+
+
+def events(status: int, body: bytes, headers: Headers) -> tuple[Message, Message]:
+    """The events of a whole answer."""
     length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
+    return (
+        {"type": "http.response.start", "status": status, "headers": [*headers, length]},
+        {"type": "http.response.body", "body": body},
+    )

@@ -52,7 +52,8 @@ class RequestBody:
             BodyTooLarge: it is longer than *limit*.
             ClientGone: the client left.
         """
-        event = await self.receive()
+        event = await self._receive()
+        self.ended = not event.get("more_body", False)
         if self.ended:
             body = _piece(event)
             if len(body) > limit:

@@ -9,8 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints.answers import (
     CANCELLED,
+    events,
     send_error,
-    send_json,
     without_reading,
 )
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody
@@ -22,7 +22,7 @@ from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream.deadlines import left_of
 
-_HEADERS = ((b"grpc-metadata-content-type", b"application/grpc"),)
+_UPSTREAM = (b"grpc-metadata-content-type", b"application/grpc")
 """The upstream's response headers, under grpc-gateway's prefix: etcd sends this one."""
 
 _FORM = "application/x-www-form-urlencoded"
@@ -65,7 +65,10 @@ class UnaryEndpoint:
             with suppress(OSError):
                 if not body.ended:
                     send = await _after_body(body, scope, send)
-                await send_json(send, 200, answer, _HEADERS, transcoder.content_type)
+                headers_of_it = ((b"content-type", transcoder.content_type), _UPSTREAM)
+                head, rest = events(200, answer, headers_of_it)
+                await send(head)
+                await send(rest)
 
 
 async def _after_body(body: RequestBody, scope: Scope, send: Send) -> Send:
