@@ -26,6 +26,7 @@ _LEAST_DELAY = 0.1
 """Seconds before the first attempt, at most; each further one waits up to twice as long."""
 
 _ENDED = UpstreamError(Code.UNAVAILABLE, "etcd has ended the watch")
+_SILENT = UpstreamError(Code.UNAVAILABLE, "etcd does not answer", local=True)
 
 
 class Following(Conversation):
@@ -40,8 +41,8 @@ class Following(Conversation):
             browser that connects again would take any error for the end of it all.
     """
 
-    __slots__ = ("_attempts", "_deadline", "_lost_at", "_metadata", "_output", "_patient", "_pause",
-                 "_track")  # fmt: skip
+    __slots__ = ("_attempts", "_deadline", "_is_taken_up", "_lost_at", "_metadata", "_output",
+                 "_patient", "_pause", "_track")  # fmt: skip
 
     def __init__(
         self,
@@ -60,6 +61,9 @@ class Following(Conversation):
         self._deadline: float | None = None
         self._lost_at: float | None = None
         self._attempts = 0
+        self._is_taken_up = False
+        """Whether a new call has the lost watch, and has not answered yet."""
+
         self._pause: asyncio.Future[None] | None = None
 
     async def carry(self, output: Output, metadata: Metadata, timeout: float | None) -> None:
@@ -86,17 +90,31 @@ class Following(Conversation):
         while True:
             lost = _ENDED
             try:
-                answer = await super()._receive(self._call or call, output)
+                answer = await self._next(self._call or call, output)
             except UpstreamError as error:
                 if not self._is_healed_by_time(error):
                     raise
                 lost = error
             else:
                 if answer is not None:
-                    self._lost_at = None
+                    self._lost_at, self._is_taken_up = None, False
                 if answer is not None or not self._is_healed_by_time(lost):
                     return answer
             await self._resume(lost)
+
+    async def _next(self, call: UpstreamStream, output: Output) -> bytes | None:
+        """The next answer. The first to a watch that is taken up comes soon, or never.
+
+        etcd answers at once. One that has just come back, or is about to go, may let a call wait
+        for ever, and the client, who has an open response, would never know.
+        """
+        if not self._is_taken_up:
+            return await super()._receive(call, output)
+        try:
+            async with asyncio.timeout(self._transcoder.limits.connect_timeout):
+                return await super()._receive(call, output)
+        except TimeoutError:
+            raise _SILENT from None
 
     def _is_healed_by_time(self, error: UpstreamError) -> bool:
         if self._ends or self._track is None or not self._track.resumable:
@@ -132,6 +150,7 @@ class Following(Conversation):
         request, timeout = self._track.again(), None
         if self._deadline is not None:
             timeout = self._deadline - self.loop.time()
+        self._is_taken_up = True
         self._watches = Watches()
         self._watches.request(request)
         self._call = self._transcoder.server_stream(
