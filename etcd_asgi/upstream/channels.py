@@ -254,6 +254,8 @@ def _options(limits: Limits) -> list[tuple[str, int | str]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.keepalive_time_ms", int(limits.keepalive_time * 1000)),
         ("grpc.keepalive_timeout_ms", int(limits.keepalive_timeout * 1000)),
+        # Later releases give a ping a minute of its own, whatever the line above says.
+        ("grpc.http2.ping_timeout_ms", int(limits.keepalive_timeout * 1000)),
         ("grpc.keepalive_permit_without_calls", 0),
         ("grpc.min_reconnect_backoff_ms", int(limits.connect_timeout * 900)),
         ("grpc.initial_reconnect_backoff_ms", min(250, reconnect)),

@@ -126,6 +126,21 @@ async def test_an_etcd_that_says_nothing_is_code_14_when_the_time_to_connect_is_
     assert (caught.value.code, caught.value.message) == (14, UNREACHABLE)
 
 
+async def test_an_etcd_that_falls_silent_is_code_14_when_it_does_not_answer_a_ping(
+    start_etcd: StartEtcd,
+) -> None:
+    """gRPC has a time of its own for pings too, a minute, which was longer than a client's."""
+    server = start_etcd()
+    upstream = upstream_to(server.endpoint, keepalive_time=6, keepalive_timeout=1)
+    await ask(upstream)
+    server.pause()
+    with anyio.fail_after(40), pytest.raises(UpstreamError) as caught:
+        await ask(upstream)
+    server.resume()
+    assert caught.value.code == 14
+    await upstream.aclose()
+
+
 async def test_the_deadline_ends_a_call_that_waits(etcd: EtcdServer) -> None:
     upstream = upstream_to(etcd.endpoint)
     holder = await upstream.unary(LOCK, b"\n\x08deadline", [], None)
