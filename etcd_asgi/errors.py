@@ -17,13 +17,23 @@ from etcd_asgi.status import Code
 CLOSING = "the gateway is shutting down"
 """Told to clients whose call or stream ends with the gateway."""
 
+_PART = 2048
+"""Characters that are left of a long text at either end."""
+
 
 class EtcdAsgiError(Exception):
     """Base of all errors of this package."""
 
 
 class DecodeError(EtcdAsgiError):
-    """JSON that is not the message that the RPC takes; ``str()`` is the text for the client."""
+    """JSON that is not the message that the RPC takes; ``str()`` is the text for the client.
+
+    It may repeat a value of the client's: of a long text the middle is left out.
+    """
+
+    def __init__(self, text: str) -> None:
+        is_long = len(text) > 2 * _PART
+        super().__init__(f"{text[:_PART]}...{text[-_PART:]}" if is_long else text)
 
 
 class UpstreamError(EtcdAsgiError):

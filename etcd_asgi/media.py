@@ -24,6 +24,8 @@ _BASE64_JSON = JSON.encode()
 _TEXT_JSON = f"{JSON}; {PARAMETER}={_TEXT}".encode()
 
 _MAX_QUERY_FIELDS = 100
+_LONGEST = 8192
+"""Characters of a header that are looked at. Some servers take headers of many MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def modes(content_type: str, accept: str) -> Modes:
         DecodeError: the body has its bytes in a way that nobody knows.
         Denied: the answer should have.
     """
-    _, parameters = _parsed(content_type)
+    _, parameters = _parsed(content_type[:_LONGEST])
     given = parameters.get(PARAMETER, _BASE64)
     if given not in (_TEXT, _BASE64):
         raise DecodeError(f"Content-Type has {_unknown(given)}")
@@ -97,7 +99,7 @@ def _answer(accept: str) -> str:
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, dict[str, str]]]:
-    return (_parsed(one) for one in accept.split(","))
+    return (_parsed(one) for one in accept[:_LONGEST].split(","))
 
 
 def _parsed(media_type: str) -> tuple[str, dict[str, str]]:

@@ -223,6 +223,8 @@ def _is_legal(value: str) -> bool:
 def _add_metadata(metadata: Metadata, key: str, raw: bytes) -> None:
     if not _LEGAL_KEY(key) or key in _RESERVED or key.startswith("grpc-"):
         return
+    if key == "-bin":
+        return  # gRPC takes it neither for binary nor for text
     if key.endswith("-bin"):
         metadata.append((key, _binary(key, raw)))
     elif key == "bin":  # grpc-gateway looks at the end of the whole header's name

@@ -29,10 +29,12 @@ _PORTS = {"http": 80, "https": 443}
 _SECURE = frozenset({"https", "wss"})
 
 FORGED = (
-    "refused as cross-site: a request with a cookie must come from a page of this host or have"
-    " content-type application/json"
+    "refused as cross-site: what a browser may send by itself must come from a page of this host,"
+    " or have content-type application/json"
 )
-FOREIGN_READ = "refused as cross-site: a request with a cookie must come from a page of this host"
+FOREIGN_READ = (
+    "refused as cross-site: what a browser may send by itself must come from a page of this host"
+)
 FOREIGN_SOCKET = (
     "refused: a WebSocket from origin {origin}, which is neither this host's nor allowed"
 )
@@ -117,14 +119,20 @@ class Origins:
                     raise Denied(403, FOREIGN_SOCKET.format(origin=origin[:100]))
 
     def _is_ours(self, sent: Mapping[bytes, str], scope: Scope) -> bool:
-        if sent.get(b"sec-fetch-site") in _OWN:
+        site = sent.get(b"sec-fetch-site")
+        if site in _OWN:
             return True
-        return b"origin" in sent and self._allows(sent[b"origin"], scope)
+        if b"origin" not in sent:
+            return False
+        # What a browser knows to be of another site, behind a proxy say, has this host's name only.
+        return self._allows(sent[b"origin"], scope, by_name=site is None)
 
-    def _allows(self, text: str, scope: Scope) -> bool:
+    def _allows(self, text: str, scope: Scope, *, by_name: bool = True) -> bool:
         origin = Origin.parse(text)
         if origin is None:
             return False
+        if not by_name:
+            return origin in self._allowed
         secure = scope.get("scheme") in _SECURE
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         return origin in self._allowed or (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
@@ -17,6 +16,7 @@ from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.hooks import ask
 from etcd_asgi.namespace.refusals import with_code
 from etcd_asgi.quota import Watching
+from etcd_asgi.status import Code
 
 Authorize = Callable[[HTTPConnection, str, Message], Awaitable[bool | None] | bool | None]
 """The host's word on each request message: it raises :class:`~etcd_asgi.errors.Denied`, or returns
@@ -33,8 +33,14 @@ _OPERATIONS = {
 
 
 MAX_OPERATIONS = 10_000
-"""Operations in one transaction, with those in the transactions in it. etcd takes 128, unless it
-is told otherwise (``--max-txn-ops``); here each is looked at on the event loop."""
+"""Operations and compares in one transaction, with those in the transactions in it. etcd takes 128
+of each, unless it is told otherwise (``--max-txn-ops``); here each is looked at, on the loop."""
+
+_SORT_TARGETS = range(5)
+"""The members of ``RangeRequest.SortTarget``."""
+
+
+TOO_LONG = f"a transaction has at most {MAX_OPERATIONS} operations and compares here"
 
 
 class KeyScope(Protocol):
@@ -72,13 +78,14 @@ class Passage:
             Denied: it may not pass.
             UpstreamError: etcd would refuse it, and is not asked.
         """
-        parts = list(islice(_parts(self.rpc, message), MAX_OPERATIONS + 2))
-        if len(parts) > MAX_OPERATIONS + 1:
-            raise Denied(400, f"a transaction has at most {MAX_OPERATIONS} operations here")
+        if self._is_too_long(message):
+            raise Denied(400, TOO_LONG)
+        parts = list(_parts(self.rpc, message))
         for rpc, part in parts:
             if rpc not in self.grant.rpcs:
                 raise Denied(403, f"{rpc} is not granted")
-            self._clamp(rpc, part)
+            if rpc == "KV.Range":
+                self._judge(part)
         if self.authorize is not None:
             for rpc, part in parts:
                 await self._ask(self.authorize, rpc, part)
@@ -109,9 +116,9 @@ class Passage:
 
     def keys(self, message: Message) -> list[str]:
         """The keys that an audited request writes, before it enters."""
-        if self.audit is None:
+        if self.audit is None or self._is_too_long(message):
             return []
-        parts = islice(_parts(self.rpc, message), MAX_OPERATIONS + 1)
+        parts = _parts(self.rpc, message)
         return [key for rpc, part in parts for key in written_keys(rpc, part)]
 
     def record(self, keys: list[str], code: int, answer: Any = None) -> None:
@@ -137,9 +144,28 @@ class Passage:
         """The host's name for the caller."""
         return self.grant.user or _display_name(self.conn)
 
-    def _clamp(self, rpc: str, message: Any) -> None:
+    def _is_too_long(self, message: Any) -> bool:
+        """Whether a transaction is; counted before anything in it is looked at."""
+        rest, count = [message] if self.rpc == "KV.Txn" else [], 0
+        while rest:
+            one = rest.pop()
+            count += len(one.success) + len(one.failure) + len(one.compare)
+            if count > MAX_OPERATIONS:
+                return True
+            for operations in (one.success, one.failure):
+                rest += [part.request_txn for part in operations if part.HasField("request_txn")]
+        return False
+
+    def _judge(self, message: Any) -> None:
+        """A range, as it may be asked for.
+
+        etcd 3.5 does not survive a range that it is to sort by something unknown: later ones refuse
+        it. Source: etcd server/etcdserver/api/v3rpc/key.go, checkRangeRequest.
+        """
+        if message.sort_target not in _SORT_TARGETS:
+            raise UpstreamError(Code.INVALID_ARGUMENT, "etcdserver: invalid sort option")
         most = self.grant.max_range_limit
-        if most is not None and rpc == "KV.Range" and not 0 < message.limit <= most:
+        if most is not None and not 0 < message.limit <= most:
             message.limit = most
 
     async def _ask(self, authorize: Authorize, rpc: str, message: Message) -> None:

@@ -39,13 +39,15 @@ class WatchQuotas:
 class Watching:
     """The part of a quota that one stream holds."""
 
-    __slots__ = ("_held", "_most", "_quotas", "_user")
+    __slots__ = ("_held", "_most", "_open", "_quotas", "_user")
 
     def __init__(self, quotas: WatchQuotas, user: str, most: int) -> None:
         self._quotas = quotas if user else WatchQuotas()
         self._user = user
         self._most = most
         self._held = 0
+        self._open: set[int] = set()
+        """Watches that have begun, by their ids: etcd may tell twice that one has ended."""
 
     def request(self, message: object) -> None:
         """A request on its way to etcd.
@@ -59,7 +61,13 @@ class Watching:
 
     def answer(self, message: object) -> None:
         """An answer on its way to the client: a watch that has ended makes room for another."""
-        if message.canceled and self._held:  # type: ignore[attr-defined]
+        watch_id: int = message.watch_id  # type: ignore[attr-defined]
+        is_created = message.created  # type: ignore[attr-defined]
+        is_canceled = message.canceled  # type: ignore[attr-defined]
+        if is_created and not is_canceled:
+            self._open.add(watch_id)
+        elif is_canceled and (is_created or watch_id in self._open):
+            self._open.discard(watch_id)
             self._held -= 1
             self._quotas.give_back(self._user, 1)
 

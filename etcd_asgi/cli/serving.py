@@ -129,8 +129,11 @@ def _credentials(chosen: argparse.Namespace) -> Password | None:
 
 
 def _tls(chosen: argparse.Namespace) -> TLS | None:
-    if not (chosen.tls_ca or chosen.tls_cert or chosen.tls_key):
+    files = [name for name in (chosen.tls_ca, chosen.tls_cert, chosen.tls_key) if name]
+    if not files:
         return None
+    for name in files:
+        Path(name).read_bytes()  # at the first call it would be late to say that it cannot be
     return TLS(ca=chosen.tls_ca, cert=chosen.tls_cert, key=chosen.tls_key)
 
 

@@ -32,6 +32,11 @@ __all__ = [
 ]
 
 
+_LONG, _MANY = 64 * 1024, 20_000
+"""A body of more bytes with more objects and lists than this is for the exact reader alone: that
+one lets other threads run meanwhile, while the scanner of the standard library does not."""
+
+
 def check_begun(text: bytes) -> None:
     """Look whether *text* can still become a JSON value when more of it comes.
 
@@ -77,6 +82,8 @@ def decoder(
 
     def decode_body(body: bytes) -> Message:
         try:
+            if len(body) > _LONG and body.count(b"{") + body.count(b"[") > _MANY:
+                raise fast.Irregular("it would hold up all threads for as long as it takes")
             return read(body, max_depth)
         except fast.Irregular:
             return exact.decode(descriptor, body, dialect, max_depth=max_depth, text=text)

@@ -23,7 +23,7 @@ from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.status import Code
-from etcd_asgi.transcoder import Transcoder
+from etcd_asgi.transcoder import Transcoder, in_thread
 from etcd_asgi.upstream import UpstreamStream
 from etcd_asgi.upstream.deadlines import exceeded
 
@@ -142,10 +142,17 @@ class Conversation:
             raise end from error
         if answer is None:
             return None
-        message = self._transcoder.parse(answer)
+        transcoder = self._transcoder
+        is_large = len(answer) >= transcoder.limits.offload_bytes
+        message = (
+            await in_thread(transcoder.parse, answer) if is_large else transcoder.parse(answer)
+        )
         if self._watches is not None:
             self._watches.answer(message)
-        self._transcoder.leave(message)
+        if is_large:
+            await in_thread(transcoder.leave, message)
+        else:
+            transcoder.leave(message)
         return await output.convert(message)
 
     async def _guard(self, metadata: Metadata, deadline: float | None) -> None:

@@ -123,7 +123,7 @@ class WatchTrack:
 
     def _changed(self, message: Any) -> Told:
         self._partial = message.fragment
-        last = max(event.kv.mod_revision for event in message.events)
+        last = message.events[-1].kv.mod_revision  # etcd sends them in order
         if self._partial:
             return Told(b"change")
         return Told(b"change", self._move(last))

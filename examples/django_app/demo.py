@@ -6,15 +6,17 @@ Everything is stopped on Ctrl-C and on SIGTERM. The database is a temporary file
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from examples.fastapi_app.registry import Registry
 from examples.fastapi_app.running import Signals, etcd_url, listen, parser, serve
 from examples.fastapi_app.users import demo_passwords
 
@@ -23,6 +25,7 @@ GROUPS = {
     "red-reader": ("red", "readers"),
     "blue-writer": ("blue",),
 }
+WRITERS = ("red-writer", "blue-writer")
 WELCOME = """
 {etcd} runs on {etcd_url}, and a Django project on {url}: open
 
@@ -30,7 +33,15 @@ WELCOME = """
 
 {users}
 
-The red team and the blue team each see keys of their own; red-reader may only read.
+  {url}/etcd/explorer/  shows the same keys as a tree, with their history
+
+The red team and the blue team each see keys of their own; red-reader may only read. Services come
+and go by themselves. Leave the page open, and change a key in another terminal:
+
+curl -c jar -o form {url}/login
+curl -b jar -c jar {url}/login -d 'username=red-writer&password={password}' \
+-d "csrfmiddlewaretoken=$(awk '/csrftoken/ {{print $7}}' jar)"
+curl -b jar {url}/etcd/v3/kv/put -H 'content-type: application/json; bytes=text' -d '{put}'
 
 Ctrl-C ends both.
 """
@@ -59,8 +70,13 @@ def _run(etcd: str, name: str, database: Path, listener: socket.socket) -> None:
 
     passwords = demo_passwords()
     _make_users(passwords)
-    print(_welcome(etcd, name, listener.getsockname()[1], passwords), flush=True)
-    serve(application, gateway, listener)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    print(_welcome(etcd, name, url, passwords), flush=True)
+    with ExitStack() as stack:
+        for user in WRITERS:
+            login = {"username": user, "password": passwords[user]}
+            stack.enter_context(Registry(url, login))
+        serve(application, gateway, listener)
 
 
 def _make_users(passwords: Mapping[str, str]) -> None:
@@ -78,10 +94,16 @@ def _make_users(passwords: Mapping[str, str]) -> None:
     connections.close_all()
 
 
-def _welcome(etcd: str, name: str, port: int, passwords: Mapping[str, str]) -> str:
+def _welcome(etcd: str, name: str, url: str, passwords: Mapping[str, str]) -> str:
     users = [f"  {user:<12} password {password}" for user, password in passwords.items()]
-    url = f"http://127.0.0.1:{port}"
-    return WELCOME.format(etcd=name, etcd_url=etcd, url=url, users="\n".join(users))
+    return WELCOME.format(
+        etcd=name,
+        etcd_url=etcd,
+        url=url,
+        users="\n".join(users),
+        password=passwords["red-writer"],
+        put=json.dumps({"key": "greeting", "value": "hello from curl"}),
+    )
 
 
 if __name__ == "__main__":

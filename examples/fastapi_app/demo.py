@@ -56,7 +56,8 @@ def _run(etcd: str, name: str, listener: socket.socket) -> None:
     print(_welcome(etcd, name, url, passwords), flush=True)
     with ExitStack() as stack:
         for user in WRITERS:
-            stack.enter_context(Registry(url, user, passwords[user]))
+            login = {"name": user, "password": passwords[user]}
+            stack.enter_context(Registry(url, login))
         serve(app, app.state.gateway, listener)
 
 

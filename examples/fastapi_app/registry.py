@@ -11,6 +11,7 @@ import json
 import random
 import threading
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from http.cookiejar import CookieJar
@@ -42,15 +43,15 @@ class Registry:
 
     Args:
         url: of the application.
-        user: who logs in.
-        password: of that user.
+        login: what its form for a login is filled in with.
     """
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, url: str, login: Mapping[str, str]) -> None:
         self._url = url
-        self._login = {"name": user, "password": password}
+        self._login = login
+        self._cookies = CookieJar()
         self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self._cookies)
         )
         self._instances: list[Instance] = []
         self._samples = list(SAMPLES.items())
@@ -69,7 +70,7 @@ class Registry:
         while not self._stop.is_set():
             try:
                 if not is_logged_in:
-                    self._send("login", urlencode(self._login).encode())
+                    self._log_in()
                 self._put_samples()
                 self._step()
                 is_logged_in = True
@@ -77,6 +78,13 @@ class Registry:
                 self._instances.clear()
                 is_logged_in = False
             self._stop.wait(PAUSE)
+
+    def _log_in(self) -> None:
+        """Get the form first, as a browser does: Django's has a token that must come back."""
+        self._opener.open(f"{self._url}/login", timeout=TIMEOUT).close()
+        tokens = [one.value or "" for one in self._cookies if one.name == "csrftoken"]
+        form = [*self._login.items(), *(("csrfmiddlewaretoken", token) for token in tokens)]
+        self._send("login", urlencode(form).encode())
 
     def _put_samples(self) -> None:
         """Once, and only those that are not there: what visitors make of them stays."""

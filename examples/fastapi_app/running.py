@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,9 @@ from etcd_asgi import Gateway
 from etcd_asgi.testing import EtcdServer
 
 LAST_PORT = 65535
+LOOK_PAUSE = 1.0
+"""Seconds between two looks at etcd."""
+
 GRACE = 2
 """Seconds that requests under way have to end, once a signal has come."""
 
@@ -48,8 +52,28 @@ def etcd_url(url: str | None) -> Iterator[tuple[str, str]]:
     if url:
         yield url, "etcd"
         return
-    with EtcdServer() as etcd:
+    with EtcdServer() as etcd, _watched(etcd):
         yield etcd.endpoint, f"etcd {etcd.version}"
+
+
+@contextmanager
+def _watched(etcd: EtcdServer) -> Iterator[None]:
+    """Say so when etcd ends by itself."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(LOOK_PAUSE):
+            if not etcd.running:
+                print("etcd has ended by itself: start the demo anew", file=sys.stderr, flush=True)
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def listen(port: int) -> socket.socket:

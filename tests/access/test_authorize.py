@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from etcd_asgi import FULL, Denied, Gateway, Grant, passthrough
-from etcd_asgi.passage import MAX_OPERATIONS, Authorize
+from etcd_asgi import FULL, READ_ONLY, Denied, Gateway, Grant, passthrough
+from etcd_asgi.passage import MAX_OPERATIONS, TOO_LONG, Authorize
 from etcd_asgi.testing import EtcdServer
-from tests.access.calls import client_of, text
+from tests.access.calls import as_user, client_of, text
+from tests.conftest import StartEtcd
 
 FORBIDDEN = text("forbidden")
 DENIED = {"code": 7, "message": "not this key"}
@@ -137,3 +138,36 @@ async def test_a_transaction_of_very_many_operations_is_refused_before_any_is_as
     assert answer.status_code == 400
     assert f"at most {MAX_OPERATIONS} operations" in answer.json()["message"]
     assert asked == []
+
+
+@pytest.mark.parametrize("member", ["success", "failure", "compare"])
+async def test_what_is_empty_counts_too(etcd: EtcdServer, member: str) -> None:
+    """Hundreds of thousands of them fit into a body, and would hold the event loop for long."""
+    access = as_user(red=Grant(rpcs=READ_ONLY, namespace=b"/red/"))
+    empty: Any = {member: [{}] * (MAX_OPERATIONS + 1)}
+    headers = {"x-user": "red"}
+    async with client_of(Gateway(etcd.endpoint, access=access, audit=True)) as client:
+        for body in (empty, {"success": [{"request_txn": empty}]}):
+            answer = await client.post("/v3/kv/txn", json=body, headers=headers)
+            assert (answer.status_code, answer.json()["message"]) == (400, TOO_LONG)
+
+
+@pytest.mark.parametrize("release", ["3.5.1", "3.6.14"])
+async def test_a_range_sorted_by_something_unknown_does_not_reach_etcd(
+    start_etcd: StartEtcd, release: str
+) -> None:
+    """etcd 3.5 would end; later releases say what is said here."""
+    etcd = start_etcd(release)
+    everything = {"key": "AA==", "range_end": "AA==", "sort_order": 1, "sort_target": 99}
+    access = as_user(red=Grant(rpcs=READ_ONLY))
+    headers = {"x-user": "red"}
+    async with client_of(Gateway(etcd.endpoint, access=access)) as client:
+        for path, body in (
+            ("range", everything),
+            ("txn", {"success": [{"request_range": everything}]}),
+            ("txn", {"success": [{"request_txn": {"failure": [{"request_range": everything}]}}]}),
+        ):
+            answer = await client.post(f"/v3/kv/{path}", json=body, headers=headers)
+            assert answer.status_code == 400
+            assert answer.json()["message"] == "etcdserver: invalid sort option"
+    assert etcd.running

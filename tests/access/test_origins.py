@@ -57,6 +57,7 @@ FOREIGN = [
     pytest.param({"content-type": "multipart/form-data; boundary=x"}, id="multipart"),
     pytest.param(FORM | {"sec-fetch-site": "cross-site"}, id="cross-site"),
     pytest.param(FORM | {"sec-fetch-site": "same-site"}, id="same-site"),
+    pytest.param(FORM | {"sec-fetch-site": "cross-site", "origin": "http://host"}, id="by-name"),
     pytest.param(FORM | {"origin": "null"}, id="sandboxed"),
     pytest.param(FORM | {"origin": "http://host.evil.example"}, id="prefix"),
     pytest.param(FORM | {"origin": "http://evilhost"}, id="suffix"),

@@ -114,7 +114,7 @@ def test_the_page_goes_on_when_etcd_comes_back(
         page = log_in(open_page, example, "blue-writer")
         state = page.locator("#state")
         etcd.kill()
-        expect(state).to_have_text("retrying", timeout=TIMEOUT)
+        expect(state).to_have_text("retrying: etcd is not reachable", timeout=TIMEOUT)
         etcd.restart()
         body = {"key": text("/teams/blue/missed"), "value": text("no")}
         url = f"{etcd.endpoint}/v3/kv/put"

@@ -155,9 +155,14 @@ SECRET = {"ETCD_ASGI_PASSWORD": "secret word"}
         pytest.param(["--versions=v3"], "write it like v3=3.7,v3beta=3.5", id="versions"),
         pytest.param(["--versions=v3=9"], "9", id="flavour"),
         pytest.param(["--upstream=etcd"], "etcd", id="url"),
-        pytest.param(["--tls-cert=x"], "cert and key together", id="tls"),
-        pytest.param(["--tls-cert=x", "--tls-key=y"], "say --allow-anyone", id="certificate"),
-        pytest.param(["--tls-ca=x"], "https://", id="tls-without-https"),
+        pytest.param([f"--tls-cert={__file__}"], "cert and key together", id="tls"),
+        pytest.param(
+            [f"--tls-cert={__file__}", f"--tls-key={__file__}"],
+            "say --allow-anyone",
+            id="certificate",
+        ),
+        pytest.param(["--tls-ca=/no/such"], "/no/such", id="no-certificate"),
+        pytest.param([f"--tls-ca={__file__}"], "https://", id="tls-without-https"),
     ],
 )
 def test_what_cannot_be_or_is_dangerous_is_refused_in_one_line(

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -30,8 +29,8 @@ END = "Ctrl-C ends both."
 class Demo:
     """A running demo."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        command = [sys.executable, "-m", "examples.fastapi_app.demo", *arguments]
+    def __init__(self, folder: Path, *arguments: str, example: str = "fastapi_app") -> None:
+        command = [sys.executable, "-m", f"examples.{example}.demo", *arguments]
         self._log_path = folder / "demo.log"
         env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
         self.process = ChildProcess(command, log_path=self._log_path, env=env, scratch=None)
@@ -106,14 +105,38 @@ def test_what_it_prints_can_be_opened_and_pasted(shared: Demo, tmp_path: Path) -
     for url in re.findall(r"^  (http\S+)", shared.output, re.MULTILINE):
         assert httpx.get(url, timeout=TIMEOUT, follow_redirects=True).status_code == 200
 
-    lines = re.findall(r"^curl .*$", shared.output, re.MULTILINE)
-    assert len(lines) == 3
-    if shutil.which("curl") is None:
-        pytest.skip("curl is not installed")
-    logged_in, put, found = (_shell(line, tmp_path) for line in lines)
+    logged_in, put, found = _pasted(shared, tmp_path)
     assert logged_in == ""
     assert '"revision"' in put
     assert '"value":"hello from curl"' in found
+
+
+def test_what_django_s_prints_can_be_opened_and_pasted(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, "--port=0", example="django_app")
+    try:
+        demo.wait_until_ready()
+        for url in re.findall(r"^  (http\S+)", demo.output, re.MULTILINE):
+            assert httpx.get(url, timeout=TIMEOUT, follow_redirects=True).status_code == 200
+        form, logged_in, put = _pasted(demo, tmp_path)
+        assert form + logged_in == ""
+        assert '"revision"' in put
+        body = {"key": text("/teams/red/services/"), "range_end": text("/teams/red/services0")}
+        address = f"{demo.etcd}/v3/kv/range"
+        until(lambda: "kvs" in httpx.post(address, json=body, timeout=TIMEOUT).json(), "services")
+        assert "Traceback" not in demo.output, demo.output
+    finally:
+        demo.process.kill()
+
+
+def test_it_says_so_when_etcd_has_ended_by_itself(demo: Demo) -> None:
+    demo.wait_until_ready()
+    (etcd,) = (
+        pid
+        for pid in _descendants(demo.process.pid)
+        if Path(f"/proc/{pid}/comm").read_text() == "etcd\n"
+    )
+    os.kill(etcd, signal.SIGKILL)
+    until(lambda: "etcd has ended by itself" in demo.output, "the news of etcd's end")
 
 
 def test_services_come_and_go_by_themselves(shared: Demo) -> None:
@@ -242,8 +265,17 @@ def _has_services(outside: Outside, team: str) -> bool:
     return any(key.startswith(f"/teams/{team}/services/") for key in outside.all_keys())
 
 
+def _pasted(demo: Demo, folder: Path) -> list[str]:
+    """What a shell prints when the three lines that the demo shows are pasted into it."""
+    lines = re.findall(r"^curl .*$", demo.output, re.MULTILINE)
+    assert len(lines) == 3
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    return [_shell(line, folder) for line in lines]
+
+
 def _shell(line: str, folder: Path) -> str:
-    command = [*shlex.split(line), "-sS", "--fail"]
+    command = ["/bin/sh", "-c", f"{line} -sS --fail"]
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT, check=True
     )

@@ -37,6 +37,20 @@ def test_a_lock_without_a_lease_gets_one_that_its_holder_can_keep_alive(red: Cal
     assert "kvs" not in red.call("/v3/kv/range", key=key)
 
 
+def test_what_is_too_large_for_etcd_is_a_mistake_of_the_callers(red: Caller) -> None:
+    """etcd's lock and election services give no code, and its gateway a 500."""
+    leader = red.call("/v3/election/campaign", name=b"large", value=b"one")["leader"]
+    large = bytes(1_600_000)
+    for path, message in (
+        ("/v3/lock/lock", {"name": large}),
+        ("/v3/lock/unlock", {"key": large}),
+        ("/v3/election/proclaim", {"leader": leader, "value": large}),
+    ):
+        status, answer = red.ask(path, **message)
+        assert (status, answer["message"]) == (400, "etcdserver: request is too large")
+    red.call("/v3/election/resign", leader=leader)
+
+
 def test_a_leader_without_a_lease_can_proclaim_and_resign(red: Caller) -> None:
     leader = red.call("/v3/election/campaign", name=b"boss", value=b"one")["leader"]
     assert leases(red) == [int(leader["lease"])]

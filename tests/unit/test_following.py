@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator
+from threading import get_ident
 from typing import Any
 
+import pytest
 from starlette.types import Message
 
 from etcd_asgi import Gateway, Limits, UpstreamError, proto
 from etcd_asgi.metadata import Metadata
+from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream import UpstreamStream
 
 _Request = proto.message_class(proto.message_type("etcdserverpb.WatchRequest"))
@@ -133,3 +136,13 @@ async def test_a_watch_that_was_answered_may_be_silent_for_as_long_as_nothing_ch
     reading.cancel()
     await asyncio.wait({reading})
     assert upstream.starts == [0, 5]
+
+
+async def test_a_large_answer_leaves_the_event_loop_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(Transcoder, "leave", lambda *_: threads.append(get_ident()))
+    many = _Answer(events=[{"kv": {"mod_revision": 5, "value": bytes(300_000)}}])
+    upstream = Upstream(Stream(created(4), many.SerializeToString()))
+    assert await events_of(upstream, 2) == [b"4", b"5"]
+    assert threads[0] == get_ident()
+    assert threads[1] != get_ident()

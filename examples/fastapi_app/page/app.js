@@ -20,7 +20,9 @@ find("#new").addEventListener("submit", (event) => {
 });
 
 await attempt(async () => {
-  const onState = (state) => (find("#state").textContent = state);
+  const onState = (state, error) => {
+    find("#state").textContent = error ? `${state}: ${error.message}` : state;
+  };
   for await (const change of etcd.watch({ prefix: "" }, { initial: true, onState })) {
     if (change.type === "put") show(change.entry);
     if (change.type === "delete") remove(change.key);
@@ -71,6 +73,7 @@ function remove(key) {
 function write(row, change) {
   return attempt(async () => {
     const input = row.item.querySelector("input");
+    say("saving ...");
     try {
       const { revision } = await change(row.revision);
       if (revision > row.revision) row.revision = revision; // the watch may tell it later

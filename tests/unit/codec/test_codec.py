@@ -17,6 +17,25 @@ DEPTH = 128
 DIALECTS = list(Dialect)
 
 
+def test_a_long_body_of_very_many_parts_is_read_by_the_exact_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The scanner of the standard library would stop all threads while it reads it."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise DecodeError("this one")
+
+    monkeypatch.setattr(exact, "decode", refuse)
+    range_request = proto.message_type("etcdserverpb.RangeRequest")
+    few, many = (b'{"key":"YQ==","unknown":[%s{}]}' % (b"{}," * count) for count in (9, 40_000))
+    text = b'{"key":"YQ==","unknown":"%s"}' % (b"x" * 200_000)
+    for body in (few, text):
+        message: Any = codec.decode(range_request, body, Dialect.JSONPB, max_depth=9)
+        assert message.key == b"a"
+    with pytest.raises(DecodeError, match="this one"):
+        codec.decode(range_request, many, Dialect.JSONPB, max_depth=9)
+
+
 @pytest.mark.parametrize("root", ROOTS)
 @settings(max_examples=25)
 @given(data=st.data())

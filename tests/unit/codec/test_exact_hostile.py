@@ -77,7 +77,8 @@ def test_a_number_of_any_length_is_refused_by_its_text(
     """etcd's: the text names the number. Ours: Python's limit on digits is never met."""
     with pytest.raises(DecodeError) as caught:
         decode(RANGE, b'{"limit":' + quote + number + quote + b"}", dialect, max_depth=5)
-    assert number.decode() in str(caught.value)
+    assert number[:1000].decode() in str(caught.value)
+    assert len(str(caught.value)) < 5000
     assert "int64" in str(caught.value)
 
 
