@@ -59,6 +59,9 @@ _KEYS = _FORWARDED | dict.fromkeys(_UNUSED, "")
 """One look-up for each header. The others are few, and are looked at more closely."""
 
 _ACCEPT, _CONTENT_TYPE = _FORWARDED[b"accept"], _FORWARDED[b"content-type"]
+_LONGEST_ACCEPT = 8192
+"""Characters after which further Accept headers are not looked at: no client sends as many."""
+
 _PREFIX = b"grpc-metadata-"
 _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+").fullmatch
 _RESERVED = frozenset({"connection", "content-type", "host", "te", "user-agent"})
@@ -152,7 +155,7 @@ def _read_usual(
         if key:
             if raw.isascii() and (value := raw.decode()).isprintable():
                 metadata.append((key, value))
-                if key is _ACCEPT:
+                if key is _ACCEPT and len(accept) < _LONGEST_ACCEPT:
                     accept = f"{accept},{value}" if accept else value
             else:
                 value = raw.decode("latin-1")
@@ -173,7 +176,7 @@ class _Sender:
     host: bytes = b""
     """What the client asked, where that was another host."""
 
-    hops: tuple[str, ...] = ()
+    hops: list[str] = field(default_factory=list)
 
     def route(self, peer: str | None) -> str | None:
         """The addresses on the way here, as far as they are known."""
@@ -267,7 +270,7 @@ def _forwarded_host(sender: _Sender, raw: bytes) -> None:
 
 
 def _forwarded_for(sender: _Sender, raw: bytes) -> None:
-    sender.hops = (*sender.hops, raw.decode("latin-1"))
+    sender.hops.append(raw.decode("latin-1"))
 
 
 _SENDER: dict[bytes, Callable[[_Sender, bytes], None]] = {

@@ -65,8 +65,8 @@ class UnaryEndpoint:
             with suppress(OSError):
                 if not body.ended:
                     send = await _after_body(body, scope, send)
-                headers_of_it = ((b"content-type", transcoder.content_type), _UPSTREAM)
-                head, rest = events(200, answer, headers_of_it)
+                fields = ((b"content-type", transcoder.content_type), _UPSTREAM)
+                head, rest = events(200, answer, fields)
                 await send(head)
                 await send(rest)
 
