@@ -226,10 +226,10 @@ def _is_legal(value: str) -> bool:
 def _add_metadata(metadata: Metadata, key: str, raw: bytes) -> None:
     if not _LEGAL_KEY(key) or key in _RESERVED or key.startswith("grpc-"):
         return
-    if key == "-bin":
-        return  # gRPC takes it neither for binary nor for text
     if key.endswith("-bin"):
-        metadata.append((key, _binary(key, raw)))
+        value = _binary(key, raw)
+        if key != "-bin":  # which gRPC takes neither for binary nor for text
+            metadata.append((key, value))
     elif key == "bin":  # grpc-gateway looks at the end of the whole header's name
         _add_text(metadata, key, _binary(key, raw))
     else:
