@@ -52,8 +52,7 @@ class RequestBody:
             BodyTooLarge: it is longer than *limit*.
             ClientGone: the client left.
         """
-        event = await self._receive()
-        self.ended = not event.get("more_body", False)
+        event = await self.receive()
         if self.ended:
             body = _piece(event)
             if len(body) > limit:

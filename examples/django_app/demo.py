@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from examples.fastapi_app.registry import Registry
 from examples.fastapi_app.running import Signals, etcd_url, listen, parser, serve
-from examples.fastapi_app.users import demo_passwords
+from examples.fastapi_app.users import demo_passwords, user_lines
 
 GROUPS = {
     "red-writer": ("red",),
@@ -95,12 +95,11 @@ def _make_users(passwords: Mapping[str, str]) -> None:
 
 
 def _welcome(etcd: str, name: str, url: str, passwords: Mapping[str, str]) -> str:
-    users = [f"  {user:<12} password {password}" for user, password in passwords.items()]
     return WELCOME.format(
         etcd=name,
         etcd_url=etcd,
         url=url,
-        users="\n".join(users),
+        users=user_lines(passwords),
         password=passwords["red-writer"],
         put=json.dumps({"key": "greeting", "value": "hello from curl"}),
     )

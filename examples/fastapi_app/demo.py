@@ -15,7 +15,7 @@ from functools import partial
 from .main import application
 from .registry import Registry
 from .running import Signals, etcd_url, listen, parser, serve
-from .users import demo_passwords, demo_users
+from .users import demo_passwords, demo_users, user_lines
 
 WRITERS = ("red-writer", "blue-writer")
 WELCOME = """
@@ -62,12 +62,11 @@ def _run(etcd: str, name: str, listener: socket.socket) -> None:
 
 
 def _welcome(etcd: str, name: str, url: str, passwords: Mapping[str, str]) -> str:
-    users = [f"  {user:<12} password {password}" for user, password in passwords.items()]
     return WELCOME.format(
         etcd=name,
         etcd_url=etcd,
         url=url,
-        users="\n".join(users),
+        users=user_lines(passwords),
         password=passwords["red-writer"],
         put=json.dumps({"key": "greeting", "value": "hello from curl"}),
         range=json.dumps({"key": "greeting"}),

@@ -40,6 +40,11 @@ def demo_users(passwords: Mapping[str, str]) -> Users:
     }
 
 
+def user_lines(passwords: Mapping[str, str]) -> str:
+    """What a demo prints of its users."""
+    return "\n".join(f"  {user:<12} password {password}" for user, password in passwords.items())
+
+
 def demo_passwords() -> dict[str, str]:
     """New passwords, by user."""
     names = ("red-writer", "red-reader", "blue-writer")
