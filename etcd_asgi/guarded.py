@@ -45,7 +45,7 @@ class GuardedTranscoder(Transcoder):
             Denied: the message may not pass.
         """
         started, limits, passage = monotonic(), self.limits, self._passage
-        is_small, read = len(body) < limits.offload_body_bytes, self.decode_body
+        is_small, read = len(body) < limits.offload_body_bytes, self.decode_message
         message = read(body) if is_small else await in_thread(read, body)
         keys = passage.keys(message)
         try:

@@ -12,7 +12,6 @@ from google.protobuf.message import Message
 
 from etcd_asgi import codec, proto
 from etcd_asgi.bindings import Binding
-from etcd_asgi.errors import DecodeError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.media import DEFAULT, Modes
 from etcd_asgi.metadata import Metadata
@@ -85,23 +84,15 @@ class Transcoder:
     def close(self) -> None:
         """The request has been answered."""
 
-    def decode(self, body: bytes) -> bytes:
-        """The serialized message in the first JSON value of *body*.
+    @cached_property
+    def decode(self) -> Callable[[bytes], bytes]:
+        """From the first JSON value of a body to the serialized message.
 
         Raises:
             DecodeError: see :func:`etcd_asgi.codec.decode`.
         """
-        return self._serialize(self.decode_body(body))
-
-    def decode_body(self, body: bytes) -> Message:
-        """The message in the first JSON value of *body*.
-
-        Raises:
-            DecodeError: see :func:`etcd_asgi.codec.decode`.
-        """
-        if not (self.flavour.empty_body or body.strip()):
-            raise DecodeError("EOF")
-        return self.decode_message(body)
+        read, serialize = self.decode_message, self._serialize
+        return lambda body: serialize(read(body))
 
     async def decode_value(self, value: bytes) -> Message:
         """The message in a JSON value of a stream; a large one is converted in a thread."""
@@ -121,15 +112,28 @@ class Transcoder:
 
     def _decoder(self, max_depth: int) -> Callable[[bytes], Message]:
         dialect, text = self.flavour.dialect, self.modes.body
-        return codec.decoder(self.binding.request, dialect, max_depth=max_depth, text=text)
+        return codec.decoder(
+            self.binding.request,
+            dialect,
+            max_depth=max_depth,
+            text=text,
+            blank=self.flavour.empty_body,
+        )
 
-    def encode(self, answer: bytes) -> bytes:
-        """The JSON of a serialized answer."""
-        try:
-            message = self.parse(answer)
-        except ParseError:
-            return codec.deep_encoder(self.binding.response, text=self.modes.answer)(answer)
-        return self._encode(message)
+    @cached_property
+    def encode(self) -> Callable[[bytes], bytes]:
+        """From a serialized answer to its JSON."""
+        parse, write = self.parse, self._encode
+        deep = codec.deep_encoder(self.binding.response, text=self.modes.answer)
+
+        def encode(answer: bytes) -> bytes:
+            try:
+                message = parse(answer)
+            except ParseError:
+                return deep(answer)
+            return write(message)
+
+        return encode
 
     async def encode_message(self, message: Message) -> bytes:
         """The JSON of an answer of a stream; a large one is converted in a thread."""

@@ -32,11 +32,6 @@ __all__ = [
 ]
 
 
-_LONG, _MANY = 64 * 1024, 20_000
-"""A body of more bytes with more objects and lists than this is for the exact reader alone: that
-one lets other threads run meanwhile, while the scanner of the standard library does not."""
-
-
 def check_begun(text: bytes) -> None:
     """Look whether *text* can still become a JSON value when more of it comes.
 
@@ -75,20 +70,35 @@ def decode(
 
 @cache
 def decoder(
-    descriptor: Descriptor, dialect: Dialect, *, max_depth: int, text: bool = False
+    descriptor: Descriptor,
+    dialect: Dialect,
+    *,
+    max_depth: int,
+    text: bool = False,
+    blank: bool = True,
 ) -> Callable[[bytes], Message]:
-    """What :func:`decode` does for one kind of body: a function to keep for many."""
-    read = fast.text_decoder(descriptor) if text else fast.decoder(descriptor)
+    """What :func:`decode` does for one kind of body: a function to keep for many.
 
-    def decode_body(body: bytes) -> Message:
-        try:
-            if len(body) > _LONG and body.count(b"{") + body.count(b"[") > _MANY:
-                raise fast.Irregular("it would hold up all threads for as long as it takes")
-            return read(body, max_depth)
-        except fast.Irregular:
-            return exact.decode(descriptor, body, dialect, max_depth=max_depth, text=text)
+    Args:
+        descriptor: see :func:`decode`.
+        dialect: see :func:`decode`.
+        max_depth: see :func:`decode`.
+        text: see :func:`decode`.
+        blank: whether nothing but blanks is an empty message; if not, it is an error.
+    """
+    exactly = _exactly(descriptor, dialect, max_depth=max_depth, text=text, blank=blank)
+    return fast.decoder(descriptor, max_depth, exactly, text=text)
 
-    return decode_body
+
+def _exactly(
+    descriptor: Descriptor, dialect: Dialect, *, max_depth: int, text: bool, blank: bool
+) -> Callable[[bytes], Message]:
+    def decode(body: bytes) -> Message:
+        if not (blank or body.strip()):
+            raise DecodeError("EOF")
+        return exact.decode(descriptor, body, dialect, max_depth=max_depth, text=text)
+
+    return decode
 
 
 def encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[Message], bytes]:
@@ -105,3 +115,5 @@ def deep_encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[byt
     """What :func:`encoder` gives, for serialized messages too deep for protobuf's parser."""
     shown = TEXT if text else BASE64
     return lambda data: compact(deep.encode(descriptor, data, shown))
+
+

@@ -61,7 +61,10 @@ def encoder(descriptor: Descriptor, shown: Shown = BASE64) -> Callable[[Message]
     def encode_message(message: Message) -> bytes:
         aside: list[bytes] = []
         text = write(message, aside)
-        return _together(compact(text), aside) if aside else compact(text)
+        # As compact() does, without the call.
+        return (
+            _together(compact(text), aside) if aside else text.encode().replace(b"\n", b"")
+        )
 
     return encode_message
 
@@ -109,8 +112,7 @@ def _field(
 ) -> list[str]:
     name = field.name
     if is_repeated(field):
-        each = _each(field, owner, scope, shown)
-        return [f"    v = m.{name}", f"    if v: s = f'{{s}},\"{name}\":[{{{each}(v, aside)}}]'"]
+        return _list(field, owner, scope, shown)
     value = _value(field, "v", scope, shown, owner)
     add = f"s = f'{{s}},\"{name}\":{value}'"
     if field.message_type is None and field.containing_oneof is None:
@@ -121,6 +123,27 @@ def _field(
     loads, test, text = _usual(field.message_type, "v", shown)
     usual = f"if {test}: s = f'{{s}},\"{name}\":{text}'"
     return [f"    v = m.{name}; {loads}", f"    {usual}", f"    el{present}"]
+
+
+def _list(
+    field: FieldDescriptor, owner: Descriptor, scope: dict[str, Any], shown: Shown
+) -> list[str]:
+    """A repeated field. What one element of the usual form becomes is written in its place."""
+    name, each = field.name, _each(field, owner, scope, shown)
+    lines = [f"    v = m.{name}", "    n = len(v)"]
+    more = f"if n: s = f'{{s}},\"{name}\":[{{{each}(v, aside)}}]'"
+    if field.message_type is None or field.message_type.full_name not in _USUAL:
+        return [*lines, f"    {more}"]
+    loads, test, text = _usual(field.message_type, "v", shown)
+    one = _message(field.message_type, owner, scope, shown)
+    return [
+        *lines,
+        f"    if n == 1:",
+        f"        v = v[0]; {loads}",
+        f"        if {test}: s = f'{{s}},\"{name}\":[{text}]'",
+        f"        else: s = f'{{s}},\"{name}\":[{{{one}(v, aside)}}]'",
+        f"    el{more}",
+    ]
 
 
 def _value(

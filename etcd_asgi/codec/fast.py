@@ -1,8 +1,8 @@
 """JSON to messages, the common forms only, by plans made once for each message type.
 
 The C scanner of the standard library reads the text; a plan fills the message. Whatever every
-release of etcd's gateway takes alike is taken here; anything else raises :class:`Irregular`, and
-the exact reader decides what it means. So this file knows no dialect and no error text.
+release of etcd's gateway takes alike is taken here; anything else is :class:`Irregular`, and the
+exact reader decides what it means. So this file knows no dialect and no error text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from etcd_asgi.codec.kinds import INT32, INT64, is_repeated
 from etcd_asgi.codec.text import MEMBER
 
 
-class Irregular(Exception):
+class Irregular(ValueError):
     """The text is not in the common form. It may be right all the same."""
 
 
@@ -39,9 +39,9 @@ Put = Callable[[Any, Any, int], None]
 Plan = Callable[[Descriptor], Fill]
 """From a message type to its :data:`Fill`."""
 
-Decoder = Callable[[bytes, int], Message]
-"""From a body, and the levels of messages allowed in it, to the message; it raises
-:class:`Irregular`."""
+_LONG, _MANY = 64 * 1024, 20_000
+"""A body of more bytes with more objects and lists than this is for the exact reader alone: that
+one lets other threads run meanwhile, while the scanner of the standard library does not."""
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})").fullmatch
 _UNSIGNED_INTEGER = re.compile(r"0|[1-9][0-9]{0,19}").fullmatch
@@ -64,34 +64,38 @@ def _no_constant(name: str) -> NoReturn:
 _scan = JSONDecoder(object_pairs_hook=tuple, parse_constant=_no_constant).scan_once  # type: ignore[attr-defined]
 
 
-@cache
-def decoder(descriptor: Descriptor) -> Decoder:
-    """The function from the first JSON value of a body to a message of *descriptor*'s type."""
-    return _decoder(descriptor, _plan)
+def decoder(
+    descriptor: Descriptor,
+    depth: int,
+    otherwise: Callable[[bytes], Message],
+    *,
+    text: bool = False,
+) -> Callable[[bytes], Message]:
+    """The function from the first JSON value of a body to a message of *descriptor*'s type.
 
-
-@cache
-def text_decoder(descriptor: Descriptor) -> Decoder:
-    """The same, for bytes in text mode: see :mod:`etcd_asgi.codec.text`."""
-    return _decoder(descriptor, _text_plan)
-
-
-def _decoder(descriptor: Descriptor, plan: Plan) -> Decoder:
+    Args:
+        descriptor: the type.
+        depth: levels of messages allowed.
+        otherwise: reads the bodies that are :class:`Irregular`, which is being handled then.
+        text: whether bytes are in text mode: see :mod:`etcd_asgi.codec.text`.
+    """
     message_class = proto.message_class(descriptor)
-    fill = plan(descriptor)
+    fill = (_text_plan if text else _plan)(descriptor)
 
-    def decode(body: bytes, depth: int) -> Message:
+    def decode(body: bytes) -> Message:
         try:
-            text = body.decode()
-            if "\\u" in text:
+            if len(body) > _LONG and body.count(b"{") + body.count(b"[") > _MANY:
+                raise Irregular("it would hold up all threads for as long as it takes")
+            string = body.decode()
+            if "\\u" in string:
                 raise Irregular("the releases differ in which escapes they take, and where")
-            pairs, _ = _scan(text, 0 if text[:1] == "{" else _blanks(text))
+            pairs, _ = _scan(string, 0 if string[:1] == "{" else _blanks(string))
             if type(pairs) is not tuple:
                 raise Irregular("not an object")
             message = message_class()
             fill(message, pairs, depth)
-        except (ValueError, StopIteration, RecursionError) as error:
-            raise Irregular from error
+        except (ValueError, StopIteration, RecursionError):
+            return otherwise(body)
         return message
 
     return decode

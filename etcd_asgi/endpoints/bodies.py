@@ -27,8 +27,22 @@ class BodyTooLarge(Exception):
         super().__init__(f"request body is too large: at most {limit} bytes are taken")
 
 
+def in_one_piece(event: Message, limit: int) -> bytes | None:
+    """The body of a request, if *event*, the first that was received, holds all of it.
+
+    Raises:
+        BodyTooLarge: it is longer than *limit*.
+    """
+    if event.get("more_body", False) or event["type"] != "http.request":
+        return None
+    body: bytes = event.get("body", b"")
+    if len(body) > limit:
+        raise BodyTooLarge(limit)
+    return body
+
+
 class RequestBody:
-    """The body of one request, and how far it has been read."""
+    """The body of one request that comes in pieces, and how far it has been read."""
 
     __slots__ = ("_heard", "_receive", "ended")
 
@@ -39,10 +53,11 @@ class RequestBody:
 
         self.ended = False
 
-    async def read(self, scope: Scope, limit: int, *, whole: bool) -> bytes:
+    async def read(self, event: Message, scope: Scope, limit: int, *, whole: bool) -> bytes:
         """The body.
 
         Args:
+            event: the first that was received.
             scope: the request, whose Content-Length may tell beforehand that it is too long.
             limit: longest body in bytes.
             whole: read to the end; if not, the first whole JSON value is enough, so that a call
@@ -52,12 +67,7 @@ class RequestBody:
             BodyTooLarge: it is longer than *limit*.
             ClientGone: the client left.
         """
-        event = await self.receive()
-        if self.ended:
-            body = _piece(event)
-            if len(body) > limit:
-                raise BodyTooLarge(limit)
-            return body
+        self.ended = not event.get("more_body", False)
         if _declared_length(scope) > limit:
             raise BodyTooLarge(limit)
         return await (self._whole(event, limit) if whole else self._first(event, limit))
@@ -111,7 +121,7 @@ class RequestBody:
             event = await self.receive()
 
 
-async def leave(receive: Receive, *, ended: bool) -> bool:
+async def leave(receive: Receive, *, ended: bool = True) -> bool:
     """Wait for the client of an HTTP request to leave, and drop what else it sends.
 
     Hosts that read a body and give it again often do so with a ``receive`` that gives it for ever

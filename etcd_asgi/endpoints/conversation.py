@@ -197,7 +197,7 @@ class Conversation:
         transcoder = self._transcoder
         if transcoder.binding.kind is Kind.SERVER_STREAM:
             if first is None:
-                first = await self._admitted(transcoder.decode_body(b""))
+                first = await self._admitted(transcoder.decode_message(b""))
             self._start(transcoder.server_stream(first, metadata, timeout))
         elif first is not None and self._source.is_over():
             self._input_over = True

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import current_task
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Any
 
 from etcd_asgi.endpoints.bodies import ClientGone
 
 Leave = Callable[[], Awaitable[bool]]
 """Waits for the client to leave; gives false when that cannot be heard."""
+
+Task = asyncio.Task[Any]
 
 _GRACE = 0.02
 """Seconds after which a call counts as waiting, or up to twice as many. Most are over long before,
@@ -24,23 +25,52 @@ _LISTENING = 10.0
 class Presence:
     """Sees to it that calls end when their clients leave.
 
+    What lies between :meth:`begin` and :meth:`end` is cancelled when the client leaves::
+
+        task = presence.begin(leave)
+        try:
+            answer = await call
+        except CancelledError:
+            presence.raise_if_left(task)
+            raise
+        finally:
+            presence.end(task)
+
     One timer for each event loop looks for calls that wait, as long as there are calls at all: on
-    some loops a timer of its own would cost a call more than its JSON does.
+    some loops a timer of its own would cost a call more than its JSON does. For the same reason
+    there is no object for each call, such as a context manager would be.
     """
 
     def __init__(self) -> None:
         self._rounds: dict[asyncio.AbstractEventLoop, _Rounds] = {}
 
-    def during(self, leave: Leave) -> AbstractContextManager[None]:
-        """A block of a task, for one call, which is cancelled when the client leaves.
+    def begin(self, leave: Leave) -> Task:
+        """A call begins in the running task, which is returned. Until it ends there is no other."""
+        task = current_task()
+        assert task is not None, "an ASGI application runs in a task"
+        rounds = self._rounds.get(task.get_loop()) or self._new_rounds(task.get_loop())
+        rounds.new[task] = leave
+        if not rounds.is_going:
+            rounds.start()
+        return task
+
+    def end(self, task: Task) -> None:
+        """The call of *task* is over.
+
+        It is forgotten at once, as memory that is freed soon is used again soon.
+        """
+        rounds = self._rounds[task.get_loop()]
+        if rounds.new.pop(task, None) is None:
+            rounds.end(task)
+
+    def raise_if_left(self, task: Task) -> None:
+        """Tell whether the client's leave is why the call of *task* is cancelled.
 
         Raises:
-            ClientGone: out of the block: the client left.
+            ClientGone: the client left.
         """
-        task = asyncio.current_task()
-        assert task is not None, "an ASGI application runs in a task"
-        loop = task.get_loop()
-        return _Client(leave, task, self._rounds.get(loop) or self._new_rounds(loop))
+        if self._rounds[task.get_loop()].has_left(task) and task.uncancel() == 0:
+            raise ClientGone from None
 
     def _new_rounds(self, loop: asyncio.AbstractEventLoop) -> _Rounds:
         for one in [one for one in self._rounds if one.is_closed()]:
@@ -54,71 +84,63 @@ class _Rounds:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._new: set[_Client] = set()
-        self._met: set[_Client] = set()
-        self._is_going = False
+        self.new: dict[Task, Leave] = {}
+        """Calls that have begun since the last round."""
 
-    def add(self, client: _Client) -> None:
-        """Meet a call that begins."""
-        self._new.add(client)
-        if not self._is_going:
-            self._is_going = True
-            self._loop.call_later(_GRACE, self._go)
+        self._met: dict[Task, Leave] = {}
+        self._waiting: dict[Task, _Listener] = {}
+        self.is_going = False
 
-    def remove(self, client: _Client) -> None:
-        """Forget a call that is over: at once, as memory that is freed soon is used again soon."""
-        self._new.discard(client)
-        self._met.discard(client)
+    def start(self) -> None:
+        """Begin to go round."""
+        self.is_going = True
+        self._loop.call_later(_GRACE, self._go)
+
+    def end(self, task: Task) -> None:
+        """Forget a call that a round has met."""
+        if self._met.pop(task, None) is None and (one := self._waiting.pop(task, None)) is not None:
+            one.end()
+
+    def has_left(self, task: Task) -> bool:
+        """Whether the client of *task*'s call is known to have left."""
+        one = self._waiting.get(task)
+        return one is not None and one.has_left
 
     def _go(self) -> None:
-        waiting, self._met, self._new = self._met, self._new, set()
-        for client in waiting:
-            client.listen()
+        waiting, self._met, self.new = self._met, self.new, {}
+        for task, leave in waiting.items():
+            self._waiting[task] = _Listener(task, leave)
         if self._met:
             self._loop.call_later(_GRACE, self._go)
         else:
-            self._is_going = False
+            self.is_going = False
 
 
-class _Client:
-    """Listens for the client's leaving, once the call waits, and cancels its task."""
+class _Listener:
+    """Listens for the leave of a client whose call waits, and cancels its task."""
 
-    __slots__ = ("_leave", "_left", "_listener", "_over", "_rounds", "_task")
+    __slots__ = ("_call", "_is_over", "_leave", "_listening", "has_left")
 
-    def __init__(self, leave: Leave, task: asyncio.Task[Any], rounds: _Rounds) -> None:
+    def __init__(self, call: Task, leave: Leave) -> None:
+        self._call = call
         self._leave = leave
-        self._task = task
-        self._rounds = rounds
-        self._left = self._over = False
-        self._listener: asyncio.Task[None] | None = None
+        self._is_over = self.has_left = False
+        self._listening = call.get_loop().create_task(self._listen())
 
-    def __enter__(self) -> None:
-        self._rounds.add(self)
+    def end(self) -> None:
+        """The call is over.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._over = True
-        self._rounds.remove(self)
-        if self._listener is not None:
-            # granian closes the connection of a request whose receive() was cancelled. All servers
-            # end it when the answer is out; should one not, there is an end to it all the same.
-            self._task.get_loop().call_later(_LISTENING, self._listener.cancel)
-            if self._left and kind is asyncio.CancelledError and self._task.uncancel() == 0:
-                raise ClientGone from None
-
-    def listen(self) -> None:
-        """Begin to listen."""
-        self._listener = self._task.get_loop().create_task(self._listen())
+        granian closes the connection of a request whose receive() was cancelled. All servers end it
+        when the answer is out; should one not, there is an end to it all the same.
+        """
+        self._is_over = True
+        self._call.get_loop().call_later(_LISTENING, self._listening.cancel)
 
     async def _listen(self) -> None:
         try:
             left = await self._leave()
         except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
             return
-        if left and not self._over:
-            self._left = True
-            self._task.cancel()
+        if left and not self._is_over:
+            self.has_left = True
+            self._call.cancel()

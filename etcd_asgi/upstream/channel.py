@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Sequence
+from time import monotonic
 
 import grpc.aio
 
@@ -52,9 +52,10 @@ class GrpcUpstream:
 
         One that finds etcd gone waits for it, as long as ``Limits.restart_time`` says.
         """
-        _refuse_if_over(timeout)
-        channels = self._connections().unary
-        started, deadline, has_waited = time.monotonic(), passes_at(timeout), False
+        if timeout is not None:
+            _refuse_if_over(timeout)
+        channels, started, has_waited = self._connections().unary, monotonic(), False
+        deadline = timeout
         channels.enter()
         try:
             while True:
@@ -68,7 +69,7 @@ class GrpcUpstream:
                     raise UpstreamError(Code.UNAVAILABLE, CLOSING, local=True) from None
                 except grpc.aio.AioRpcError as error:
                     ours = channels.translate(error, used)
-                    if ended_by(deadline, ours.code):
+                    if ended_by(passes_at(deadline, started), ours.code):
                         raise exceeded() from None
                     left = left_of(timeout, started)
                     if has_waited or not await channels.is_back(error, started, left):
@@ -87,14 +88,14 @@ class GrpcUpstream:
         _refuse_if_over(timeout)
         channels = self._connections().streams
         call = channels.server_stream(rpc)(request, timeout=timeout, metadata=as_pairs(metadata))
-        return GrpcStream(call, channels, passes_at(timeout))
+        return GrpcStream(call, channels, passes_at(timeout, monotonic()))
 
     def bidi(self, rpc: str, metadata: Metadata, timeout: float | None) -> GrpcStream:
         """Start a call: see :class:`~etcd_asgi.upstream.seam.Upstream`."""
         _refuse_if_over(timeout)
         channels = self._connections().streams
         call = channels.bidi(rpc)(timeout=timeout, metadata=as_pairs(metadata))
-        return GrpcStream(call, channels, passes_at(timeout))
+        return GrpcStream(call, channels, passes_at(timeout, monotonic()))
 
     async def aclose(self) -> None:
         """End all calls of the running loop and close its connections."""

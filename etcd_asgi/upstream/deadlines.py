@@ -26,9 +26,9 @@ def exceeded(*, local: bool = True) -> UpstreamError:
     return UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=local)
 
 
-def passes_at(timeout: float | None) -> float:
-    """When an end of a call that starts now counts as its deadline's, on the monotonic clock."""
-    return math.inf if timeout is None else time.monotonic() + timeout - _MARGIN
+def passes_at(timeout: float | None, started: float) -> float:
+    """When an end of a call that *started* then counts as its deadline's, on the monotonic clock."""
+    return math.inf if timeout is None else started + timeout - _MARGIN
 
 
 def left_of(timeout: float | None, started: float) -> float | None:
