@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from contextlib import closing
-from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -39,23 +37,7 @@ class HttpCalls:
         self._streaming = streaming
         self._events = EventEndpoint(streaming)
 
-    def post(
-        self, route: Route, scope: Scope, receive: Receive, send: Send
-    ) -> Coroutine[Any, Any, None]:
-        """Answer a POST.
-
-        Most are plain unary calls, of which nothing is to be asked: they go straight to their
-        endpoint, as each coroutine on the way of a call costs it.
-        """
-        try:
-            headers = headers_of(scope)
-        except DecodeError as error:
-            return send_failure(without_reading(scope, send), route.flavour, error)
-        if headers.is_plain and self._admission.is_open and route.kind is Kind.UNARY:
-            return self._unary.answer(route.transcoder, headers, scope, receive, send)
-        return self._admitted(route, headers, scope, receive, send)
-
-    async def _admitted(
+    async def post(
         self,
         route: Route,
         headers: RequestHeaders,
@@ -63,6 +45,7 @@ class HttpCalls:
         receive: Receive,
         send: Send,
     ) -> None:
+        """Answer a POST."""
         transcoder, admission = route.transcoder, self._admission
         try:
             if is_form_override(headers) and headers.method_override != "POST":

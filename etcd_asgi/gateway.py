@@ -15,11 +15,13 @@ from etcd_asgi import media
 from etcd_asgi.access import Access, passthrough
 from etcd_asgi.admission import Admission, Rules
 from etcd_asgi.audit import Audit, log_record
+from etcd_asgi.bindings import Kind
 from etcd_asgi.calls import HttpCalls, headers_of
 from etcd_asgi.credentials import Password
 from etcd_asgi.endpoints import routing, watch_query, websocket
 from etcd_asgi.endpoints.answers import send_error, without_reading
 from etcd_asgi.endpoints.backup import BackupBroken
+from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.paths import local_path, without_added_slash
@@ -113,6 +115,7 @@ class Gateway:
             credentials=credentials,
         )
         self._admission = Admission(rules, self._limits, self._upstream)
+        self._is_open = self._admission.is_open
         self._routes = Routes(versions, self._limits, self._upstream)
         self._by_path = self._routes.by_path
         self._first = self._routes.first
@@ -120,9 +123,8 @@ class Gateway:
         self._neighbours = Neighbours(vitals, self._admission.grant, self._first)
         self._streams = OpenStreams(self._limits.max_streams)
         presence = Presence()
-        self._calls = HttpCalls(
-            self._admission, UnaryEndpoint(presence), StreamEndpoint(self._streams)
-        )
+        self._unary = UnaryEndpoint(presence)
+        self._calls = HttpCalls(self._admission, self._unary, StreamEndpoint(self._streams))
         self._sockets = WebSocketEndpoint(self._streams, presence)
 
     def __repr__(self) -> str:
@@ -135,13 +137,22 @@ class Gateway:
         """Answer one ASGI connection."""
         match scope["type"]:
             case "http":
-                path = local_path(scope)
+                path = local_path(scope) if scope.get("root_path") else scope["path"]
                 route = self._by_path.get(path)
                 try:
-                    if route is not None and scope["method"] == "POST":
-                        await self._calls.post(route, scope, receive, send)
-                    else:
+                    if route is None or scope["method"] != "POST":
                         await self._no_call(path, scope, receive, send)
+                        return
+                    headers, base = headers_of(scope), route.transcoder
+                    if headers.is_plain and self._is_open and route.kind is Kind.UNARY:
+                        # Most calls: of these nothing is to be asked. They go straight to their
+                        # endpoint, as each function on the way of a small call costs it.
+                        await self._unary.answer_plain(base, headers, scope, receive, send)
+                    else:
+                        await self._calls.post(route, headers, scope, receive, send)
+                except DecodeError as error:  # of the headers
+                    one = self._flavour(route, path)
+                    await send_failure(without_reading(scope, send), one, error)
                 except (HTTPException, BackupBroken):
                     raise  # from the host's receive or send, or an answer that must not seem whole
                 except Exception:
@@ -180,8 +191,11 @@ class Gateway:
 
     async def _mistake(self, route: Route | None, path: str, send: Send) -> None:
         with suppress(Exception):  # the answer may have begun, or the client may be gone
-            one = route.flavour if route else self._routes.flavour_of(path) or self._first
+            one = self._flavour(route, path)
             await send_error(send, one, Code.INTERNAL, "internal error")
+
+    def _flavour(self, route: Route | None, path: str) -> Flavour:
+        return route.flavour if route else self._routes.flavour_of(path) or self._first
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         path, early = without_added_slash(path, scope), without_reading(scope, send)
@@ -197,7 +211,7 @@ class Gateway:
         elif (route := self._routes.find(path, one)) is None:
             await routing.not_found(scope, early, one)
         elif scope["method"] == "POST":
-            await self._calls.post(route, scope, receive, send)
+            await self._calls.post(route, headers_of(scope), scope, receive, send)
         elif route.watches and watch_query.is_asked(scope):
             await self._calls.watch_by_get(route, scope, receive, send)
         else:

@@ -53,7 +53,7 @@ class GuardedTranscoder(Transcoder):
             if (session := passage.session(message)) is not None:
                 await self._begin(*session, metadata, left_of(timeout, started))
             request, left = self._serialize(message), left_of(timeout, started)
-            answer = await self._upstream.unary(self.binding.rpc, request, metadata, left)
+            answer = await self.upstream.unary(self.binding.rpc, request, metadata, left)
             is_small, parse = len(answer) < limits.offload_bytes, self.parse
             reply = parse(answer) if is_small else await in_thread(parse, answer)
         except Denied as error:
@@ -91,7 +91,7 @@ class GuardedTranscoder(Transcoder):
     ) -> None:
         """Make the lease that etcd would make by itself, and outside of the namespace."""
         request = lease.SerializeToString()
-        answer = await self._upstream.unary(LEASE_GRANT, request, metadata, timeout)
+        answer = await self.upstream.unary(LEASE_GRANT, request, metadata, timeout)
         holder.lease = granted(answer)
 
     def _finish(self, reply: Message) -> bytes:

@@ -98,12 +98,8 @@ class RequestHeaders:
     """Whether there is a login that a browser adds by itself: a cookie, or a user and password
     that it remembers."""
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing but the metadata is to be heeded."""
-        return not (
-            self.ambient or self.method_override or "=" in self.content_type or "=" in self.accept
-        )
+    is_plain: bool = True
+    """Whether there is nothing to be heeded but the metadata."""
 
 
 def read(headers: Headers, peer: str | None) -> RequestHeaders:
@@ -127,6 +123,9 @@ def read(headers: Headers, peer: str | None) -> RequestHeaders:
         sender = _read_others(found, others)
         token, host, hops = sender.token, sender.host or host, sender.route(peer)
         found.ambient = found.ambient or (token is not None and bool(_AMBIENT(token)))
+        found.is_plain = found.timeout is None and not (found.ambient or found.method_override)
+    if "=" in content_type or "=" in accept:
+        found.is_plain = False
     if not accept:
         # Without it etcd takes the caller for the subject of the gateway's client certificate:
         # etcd server/auth/store.go, AuthInfoFromTLS.

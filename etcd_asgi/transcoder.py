@@ -38,10 +38,14 @@ class Transcoder:
         self.flavour = flavour
         self.limits = limits
         self.modes = modes
-        self.content_type = modes.content_type
-        """Of an answer."""
+        self.content_type = (b"content-type", modes.content_type)
+        """The header of answers that tells their form."""
 
-        self._upstream = upstream
+        self.small_body_bytes = min(limits.offload_body_bytes - 1, limits.max_body_bytes)
+        """Longest body that is allowed, and converted without a thread."""
+
+        self.upstream = upstream
+        """Where the calls go."""
 
     def in_modes(self, modes: Modes) -> Transcoder:
         """The same with bytes as *modes* has them."""
@@ -60,7 +64,7 @@ class Transcoder:
         limits, decode = self.limits, self.decode
         is_small = len(body) < limits.offload_body_bytes
         request = decode(body) if is_small else await in_thread(decode, body)
-        answer = await self._upstream.unary(self.binding.rpc, request, metadata, timeout)
+        answer = await self.upstream.unary(self.binding.rpc, request, metadata, timeout)
         if len(answer) < limits.offload_bytes:
             return self.encode(answer)
         return await in_thread(self.encode, answer)
@@ -69,11 +73,11 @@ class Transcoder:
         self, request: bytes, metadata: Metadata, timeout: float | None
     ) -> UpstreamStream:
         """Start a call with one serialized message up and many down."""
-        return self._upstream.server_stream(self.binding.rpc, request, metadata, timeout)
+        return self.upstream.server_stream(self.binding.rpc, request, metadata, timeout)
 
     def bidi(self, metadata: Metadata, timeout: float | None) -> UpstreamStream:
         """Start a call with many serialized messages each way."""
-        return self._upstream.bidi(self.binding.rpc, metadata, timeout)
+        return self.upstream.bidi(self.binding.rpc, metadata, timeout)
 
     async def enter(self, message: Message) -> None:
         """Let a request message of a stream pass; here, any."""
@@ -158,7 +162,7 @@ class Transcoder:
     @cached_property
     def _in_modes(self) -> Mapping[Modes, Transcoder]:
         return {
-            modes: Transcoder(self.binding, self.flavour, self.limits, self._upstream, modes)
+            modes: Transcoder(self.binding, self.flavour, self.limits, self.upstream, modes)
             for modes in (Modes(*ways) for ways in product((False, True), repeat=2))
         }
 

@@ -115,5 +115,3 @@ def deep_encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[byt
     """What :func:`encoder` gives, for serialized messages too deep for protobuf's parser."""
     shown = TEXT if text else BASE64
     return lambda data: compact(deep.encode(descriptor, data, shown))
-
-

@@ -62,9 +62,7 @@ def encoder(descriptor: Descriptor, shown: Shown = BASE64) -> Callable[[Message]
         aside: list[bytes] = []
         text = write(message, aside)
         # As compact() does, without the call.
-        return (
-            _together(compact(text), aside) if aside else text.encode().replace(b"\n", b"")
-        )
+        return _together(compact(text), aside) if aside else text.encode().replace(b"\n", b"")
 
     return encode_message
 
@@ -138,7 +136,7 @@ def _list(
     one = _message(field.message_type, owner, scope, shown)
     return [
         *lines,
-        f"    if n == 1:",
+        "    if n == 1:",
         f"        v = v[0]; {loads}",
         f"        if {test}: s = f'{{s}},\"{name}\":[{text}]'",
         f"        else: s = f'{{s}},\"{name}\":[{{{one}(v, aside)}}]'",

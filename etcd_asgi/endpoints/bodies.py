@@ -27,22 +27,8 @@ class BodyTooLarge(Exception):
         super().__init__(f"request body is too large: at most {limit} bytes are taken")
 
 
-def in_one_piece(event: Message, limit: int) -> bytes | None:
-    """The body of a request, if *event*, the first that was received, holds all of it.
-
-    Raises:
-        BodyTooLarge: it is longer than *limit*.
-    """
-    if event.get("more_body", False) or event["type"] != "http.request":
-        return None
-    body: bytes = event.get("body", b"")
-    if len(body) > limit:
-        raise BodyTooLarge(limit)
-    return body
-
-
 class RequestBody:
-    """The body of one request that comes in pieces, and how far it has been read."""
+    """The body of one request, and how far it has been read."""
 
     __slots__ = ("_heard", "_receive", "ended")
 
@@ -53,11 +39,10 @@ class RequestBody:
 
         self.ended = False
 
-    async def read(self, event: Message, scope: Scope, limit: int, *, whole: bool) -> bytes:
+    async def read(self, scope: Scope, limit: int, *, whole: bool) -> bytes:
         """The body.
 
         Args:
-            event: the first that was received.
             scope: the request, whose Content-Length may tell beforehand that it is too long.
             limit: longest body in bytes.
             whole: read to the end; if not, the first whole JSON value is enough, so that a call
@@ -67,7 +52,12 @@ class RequestBody:
             BodyTooLarge: it is longer than *limit*.
             ClientGone: the client left.
         """
-        self.ended = not event.get("more_body", False)
+        event = await self.receive()
+        if self.ended:
+            body = _piece(event)
+            if len(body) > limit:
+                raise BodyTooLarge(limit)
+            return body
         if _declared_length(scope) > limit:
             raise BodyTooLarge(limit)
         return await (self._whole(event, limit) if whole else self._first(event, limit))
@@ -80,11 +70,14 @@ class RequestBody:
             self._heard.set()
         return event
 
-    async def left(self) -> bool:
-        """Wait for the client to leave: see :func:`leave`."""
+    async def after(self) -> Message:
+        """The first event after the body, whose rest is dropped, or the client's leave."""
         self._heard = heard = asyncio.Event()
         try:
-            return await leave(self.receive, ended=self.ended)
+            while not self.ended:
+                if (event := await self.receive())["type"] == "http.disconnect":
+                    return event
+            return await self.receive()
         finally:
             heard.set()
 
@@ -121,7 +114,7 @@ class RequestBody:
             event = await self.receive()
 
 
-async def leave(receive: Receive, *, ended: bool = True) -> bool:
+async def leave(receive: Receive, *, ended: bool) -> bool:
     """Wait for the client of an HTTP request to leave, and drop what else it sends.
 
     Hosts that read a body and give it again often do so with a ``receive`` that gives it for ever

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from etcd_asgi.codec import check_begun
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, leave
@@ -104,9 +104,14 @@ class SocketInput:
 
     async def left(self) -> bool:
         """See :class:`Input`."""
-        while (await self._receive())["type"] == "websocket.receive":
-            pass
+        await self.after()
         return True
+
+    async def after(self) -> Message:
+        """The client's leave; what else it sends is dropped."""
+        while (event := await self._receive())["type"] == "websocket.receive":
+            pass
+        return event
 
 
 class _Values:

@@ -83,8 +83,7 @@ class Lines:
             ClientGone: the server says that nobody is there to read it.
         """
         if not self._flow.begun:
-            content_type = (b"content-type", self._transcoder.content_type)
-            await self._flow.begin(200, (content_type, _METADATA))
+            await self._flow.begin(200, (self._transcoder.content_type, _METADATA))
         await self._flow.add(line)
 
     async def end(self) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import current_task
-from collections.abc import Awaitable, Callable
+from asyncio import CancelledError, current_task
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from etcd_asgi.endpoints.bodies import ClientGone
+from starlette.types import Receive
 
-Leave = Callable[[], Awaitable[bool]]
-"""Waits for the client to leave; gives false when that cannot be heard."""
+from etcd_asgi.endpoints.bodies import ClientGone
 
 Task = asyncio.Task[Any]
 
 _GRACE = 0.02
 """Seconds after which a call counts as waiting, or up to twice as many. Most are over long before,
 and pay for neither a task that listens to the client nor a timer."""
+
+_LEAVES = ("http.disconnect", "websocket.disconnect")
 
 _LISTENING = 10.0
 """Seconds for which the server may take to tell the listener that the request is over."""
@@ -25,31 +27,49 @@ _LISTENING = 10.0
 class Presence:
     """Sees to it that calls end when their clients leave.
 
-    What lies between :meth:`begin` and :meth:`end` is cancelled when the client leaves::
-
-        task = presence.begin(leave)
-        try:
-            answer = await call
-        except CancelledError:
-            presence.raise_if_left(task)
-            raise
-        finally:
-            presence.end(task)
-
     One timer for each event loop looks for calls that wait, as long as there are calls at all: on
-    some loops a timer of its own would cost a call more than its JSON does. For the same reason
-    there is no object for each call, such as a context manager would be.
+    some loops a timer of its own would cost a call more than its JSON does.
     """
 
     def __init__(self) -> None:
         self._rounds: dict[asyncio.AbstractEventLoop, _Rounds] = {}
 
-    def begin(self, leave: Leave) -> Task:
-        """A call begins in the running task, which is returned. Until it ends there is no other."""
+    @contextmanager
+    def during(self, receive: Receive) -> Iterator[None]:
+        """A block of a task, for one call, which is cancelled when the client leaves.
+
+        The three methods that it consists of are for calls to which a block costs too much.
+
+        Args:
+            receive: see :meth:`begin`.
+
+        Raises:
+            ClientGone: out of the block: the client left.
+        """
+        task = self.begin(receive)
+        try:
+            yield
+        except CancelledError:
+            self.raise_if_left(task)
+            raise
+        finally:
+            self.end(task)
+
+    def begin(self, receive: Receive) -> Task:
+        """A call begins in the running task.
+
+        Args:
+            receive: gives what comes after the request. Where that is not the client's leave,
+                nobody can hear it: hosts that read a body and give it again often do so with a
+                *receive* that gives it for ever and never waits.
+
+        Returns:
+            The task. No other call may begin in it before this one ends.
+        """
         task = current_task()
         assert task is not None, "an ASGI application runs in a task"
         rounds = self._rounds.get(task.get_loop()) or self._new_rounds(task.get_loop())
-        rounds.new[task] = leave
+        rounds.new[task] = receive
         if not rounds.is_going:
             rounds.start()
         return task
@@ -84,10 +104,10 @@ class _Rounds:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.new: dict[Task, Leave] = {}
+        self.new: dict[Task, Receive] = {}
         """Calls that have begun since the last round."""
 
-        self._met: dict[Task, Leave] = {}
+        self._met: dict[Task, Receive] = {}
         self._waiting: dict[Task, _Listener] = {}
         self.is_going = False
 
@@ -108,8 +128,8 @@ class _Rounds:
 
     def _go(self) -> None:
         waiting, self._met, self.new = self._met, self.new, {}
-        for task, leave in waiting.items():
-            self._waiting[task] = _Listener(task, leave)
+        for task, receive in waiting.items():
+            self._waiting[task] = _Listener(task, receive)
         if self._met:
             self._loop.call_later(_GRACE, self._go)
         else:
@@ -119,11 +139,11 @@ class _Rounds:
 class _Listener:
     """Listens for the leave of a client whose call waits, and cancels its task."""
 
-    __slots__ = ("_call", "_is_over", "_leave", "_listening", "has_left")
+    __slots__ = ("_call", "_is_over", "_listening", "_receive", "has_left")
 
-    def __init__(self, call: Task, leave: Leave) -> None:
+    def __init__(self, call: Task, receive: Receive) -> None:
         self._call = call
-        self._leave = leave
+        self._receive = receive
         self._is_over = self.has_left = False
         self._listening = call.get_loop().create_task(self._listen())
 
@@ -138,9 +158,9 @@ class _Listener:
 
     async def _listen(self) -> None:
         try:
-            left = await self._leave()
+            event = await self._receive()
         except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
             return
-        if left and not self._is_over:
+        if event["type"] in _LEAVES and not self._is_over:
             self.has_left = True
             self._call.cancel()

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Awaitable
 from contextlib import suppress
-from functools import partial
 from time import monotonic
 
 from starlette.types import Message, Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import (
-    CANCELLED,
-    events,
-    send_error,
-    without_reading,
-)
-from etcd_asgi.endpoints.bodies import (
-    BodyTooLarge,
-    ClientGone,
-    RequestBody,
-    in_one_piece,
-    leave,
-)
-from etcd_asgi.endpoints.failures import send_failure
+from etcd_asgi.endpoints.answers import CANCELLED, events, send_error, without_reading
+from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody
+from etcd_asgi.endpoints.failures import Failure, send_failure
 from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
+from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.status import Code
-from etcd_asgi.transcoder import Transcoder
+from etcd_asgi.transcoder import Transcoder, in_thread
 from etcd_asgi.upstream.deadlines import left_of
 
 _UPSTREAM = (b"grpc-metadata-content-type", b"application/grpc")
@@ -43,6 +31,49 @@ class UnaryEndpoint:
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
 
+    async def answer_plain(
+        self,
+        transcoder: Transcoder,
+        headers: RequestHeaders,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer a request of which nothing but metadata and message is to be heeded.
+
+        Nearly all are such, small, and in one piece. On their way nothing is made, called or
+        awaited that is not needed: that, more than JSON, is what a small call costs here. All
+        others go the long way. *transcoder* is one without bounds.
+        """
+        event = await receive()
+        data = event.get("body", b"")
+        if event.get("more_body") or not 0 < len(data) <= transcoder.small_body_bytes:
+            await self.answer(transcoder, headers, scope, _again(event, receive), send)
+            return
+        try:
+            task = self._presence.begin(receive)
+            try:
+                rpc, request = transcoder.binding.rpc, transcoder.decode(data)
+                answer = await transcoder.upstream.unary(rpc, request, headers.metadata, None)
+                is_small = len(answer) < transcoder.limits.offload_bytes
+                encode = transcoder.encode
+                answer = encode(answer) if is_small else await in_thread(encode, answer)
+            except CancelledError:
+                self._presence.raise_if_left(task)
+                raise
+            finally:
+                self._presence.end(task)
+        except (ClientGone, DecodeError, UpstreamError) as failure:
+            await _fail(failure, transcoder.flavour, send)
+            return
+        length = (b"content-length", b"%d" % len(answer))
+        fields = [transcoder.content_type, _UPSTREAM, length]
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": fields})
+            await send({"type": "http.response.body", "body": answer})
+        except OSError:  # the client has left meanwhile
+            return
+
     async def answer(
         self,
         transcoder: Transcoder,
@@ -51,59 +82,54 @@ class UnaryEndpoint:
         receive: Receive,
         send: Send,
     ) -> None:
-        """Answer one request; a client that leaves gets none, and its call is cancelled.
-
-        Nearly every body comes in one piece, for which nothing is made that is not needed: on a
-        small call's way each object and each coroutine counts.
-        """
-        flavour, timeout, body = transcoder.flavour, headers.timeout, None
-        started = 0.0 if timeout is None else monotonic()
+        """Answer one request; a client that leaves gets none, and its call is cancelled."""
+        flavour, body = transcoder.flavour, RequestBody(receive)
         try:
-            event = await receive()
-            if (data := in_one_piece(event, transcoder.limits.max_body_bytes)) is None:
-                body = RequestBody(receive)
-                data = await _read(body, event, scope, transcoder)
-            if headers.method_override and is_form_override(headers):
+            limit, timeout = transcoder.limits.max_body_bytes, headers.timeout
+            started = 0.0 if timeout is None else monotonic()
+            data = await body.read(scope, limit, whole=flavour.whole_body)
+            if is_form_override(headers):
                 data = b""
-            task = self._presence.begin(partial(leave, receive) if body is None else body.left)
-            try:
-                left = timeout if timeout is None else left_of(timeout, started)
+            left = left_of(timeout, started)
+            with self._presence.during(body.after):
                 answer = await transcoder.unary(data, headers.metadata, left)
-            except CancelledError:
-                self._presence.raise_if_left(task)
-                raise
-            finally:
-                self._presence.end(task)
-        except ClientGone:
-            # Nobody reads it, but middleware of the host may insist on an answer.
-            with suppress(OSError):
-                await send_error(send, flavour, Code.CANCELLED, CANCELLED)
-        except (BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
+        except (ClientGone, BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
+            if not isinstance(failure, ClientGone):
+                send = await _after_body(body, scope, send)
+            await _fail(failure, flavour, send)
+        else:
+            fields = (transcoder.content_type, _UPSTREAM)
             with suppress(OSError):  # the client has left meanwhile
                 send = await _after_body(body, scope, send)
-                await send_failure(send, flavour, failure)
+                for event in events(200, answer, fields):
+                    await send(event)
+
+
+def _again(event: Message, receive: Receive) -> Receive:
+    """A ``receive`` that begins with *event*, which has been received."""
+    events = [event]
+
+    async def again() -> Message:
+        return events.pop() if events else await receive()
+
+    return again
+
+
+async def _fail(
+    failure: ClientGone | Failure | UpstreamError, flavour: Flavour, send: Send
+) -> None:
+    with suppress(OSError):  # the client has left meanwhile
+        if isinstance(failure, ClientGone):
+            # Nobody reads it, but middleware of the host may insist on an answer.
+            await send_error(send, flavour, Code.CANCELLED, CANCELLED)
         else:
-            with suppress(OSError):
-                if body is not None:
-                    send = await _after_body(body, scope, send)
-                fields = ((b"content-type", transcoder.content_type), _UPSTREAM)
-                head, rest = events(200, answer, fields)
-                await send(head)
-                await send(rest)
+            await send_failure(send, flavour, failure)
 
 
-def _read(
-    body: RequestBody, event: Message, scope: Scope, transcoder: Transcoder
-) -> Awaitable[bytes]:
-    limit, whole = transcoder.limits.max_body_bytes, transcoder.flavour.whole_body
-    return body.read(event, scope, limit, whole=whole)
-
-
-async def _after_body(body: RequestBody | None, scope: Scope, send: Send) -> Send:
+async def _after_body(body: RequestBody, scope: Scope, send: Send) -> Send:
     """*send*, once the rest of the body has been read, or for a connection that is to be closed."""
-    if body is None or body.ended:
-        return send
-    await body.skip_rest()
+    if not body.ended:
+        await body.skip_rest()
     return send if body.ended else without_reading(scope, send)
 
 

@@ -6,7 +6,6 @@ gateway in it. It loses the reason why a call ends; here a close code and a reas
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from contextlib import suppress
 
 from google.protobuf.message import Message
@@ -73,14 +72,8 @@ class WebSocketEndpoint:
     ) -> None:
         source = SocketInput(receive, transcoder.limits.max_body_bytes)
         value = await source.next()
-        task = self._presence.begin(source.left)
-        try:
+        with self._presence.during(source.after):
             answer = await transcoder.unary(value, headers.metadata, headers.timeout)
-        except CancelledError:
-            self._presence.raise_if_left(task)
-            raise
-        finally:
-            self._presence.end(task)
         await socket.text(answer)
 
     async def _stream(

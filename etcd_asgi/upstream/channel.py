@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from asyncio import CancelledError
 from collections.abc import Sequence
 from time import monotonic
 
@@ -46,40 +47,46 @@ class GrpcUpstream:
         self._by_loop: dict[asyncio.AbstractEventLoop, Connections] = {}
 
     async def unary(
-        self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
+        self,
+        rpc: str,
+        request: bytes,
+        metadata: Metadata,
+        timeout: float | None,
+        *,
+        may_wait: bool = True,
     ) -> bytes:
         """Make one call: see :class:`~etcd_asgi.upstream.seam.Upstream`.
 
-        One that finds etcd gone waits for it, as long as ``Limits.restart_time`` says.
+        One that finds etcd gone waits for it once, as long as ``Limits.restart_time`` says, if it
+        *may_wait*.
         """
         if timeout is not None:
             _refuse_if_over(timeout)
-        channels, started, has_waited = self._connections().unary, monotonic(), False
-        deadline = timeout
-        channels.enter()
+        channels, started = self._connections().unary, monotonic()
+        used, call = channels.current, channels.unary(rpc)
+        under_way = call(request, timeout=timeout, metadata=as_pairs(metadata))
+        channels.under_way += 1
         try:
-            while True:
-                used, call = channels.current, channels.unary(rpc)
-                under_way = call(request, timeout=timeout, metadata=as_pairs(metadata))
-                try:
-                    answer: bytes = await under_way
-                except asyncio.CancelledError:
-                    if not was_closed(under_way):
-                        raise
-                    raise UpstreamError(Code.UNAVAILABLE, CLOSING, local=True) from None
-                except grpc.aio.AioRpcError as error:
-                    ours = channels.translate(error, used)
-                    if ended_by(passes_at(deadline, started), ours.code):
-                        raise exceeded() from None
-                    left = left_of(timeout, started)
-                    if has_waited or not await channels.is_back(error, started, left):
-                        raise ours from None
-                    has_waited, timeout = True, left_of(timeout, started)
-                else:
-                    channels.gone_since = None
-                    return answer
+            answer: bytes = await under_way
+        except CancelledError:
+            if not was_closed(under_way):
+                raise
+            raise UpstreamError(Code.UNAVAILABLE, CLOSING, local=True) from None
+        except grpc.aio.AioRpcError as error:
+            ours = channels.translate(error, used)
+            if ended_by(passes_at(timeout, started), ours.code):
+                raise exceeded() from None
+            left = left_of(timeout, started)
+            if not (may_wait and await channels.is_back(error, started, left)):
+                raise ours from None
+        else:
+            channels.gone_since = None
+            return answer
         finally:
-            channels.leave()
+            channels.under_way -= 1
+            if channels.drained is not None and not channels.under_way:
+                channels.drained()
+        return await self.unary(rpc, request, metadata, left_of(timeout, started), may_wait=False)
 
     def server_stream(
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None

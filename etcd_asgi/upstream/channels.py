@@ -66,8 +66,12 @@ class Channels:
         """Index of the channel in use."""
 
         self._calls: dict[str, Call] = {}
-        self._under_way = 0
-        self._drained: Callable[[], None] | None = None
+        self.under_way = 0
+        """Calls that have begun and not ended. Small ones are counted without a function."""
+
+        self.drained: Callable[[], None] | None = None
+        """What waits for the last of them, once no call will begin any more."""
+
         self._warned = float("-inf")
         self._restart_time = limits.restart_time
         self._waiters: dict[int, asyncio.Task[None]] = {}
@@ -91,18 +95,18 @@ class Channels:
 
     def enter(self) -> None:
         """A call begins."""
-        self._under_way += 1
+        self.under_way += 1
 
     def leave(self) -> None:
         """A call that began has ended."""
-        self._under_way -= 1
-        if self._drained is not None and not self._under_way:
-            self._drained()
+        self.under_way -= 1
+        if self.drained is not None and not self.under_way:
+            self.drained()
 
     def retire(self, drained: Callable[[], None]) -> None:
         """No call will begin any more; call *drained* when the last has ended."""
-        self._drained = drained
-        if not self._under_way:
+        self.drained = drained
+        if not self.under_way:
             drained()
 
     def translate(self, error: grpc.aio.AioRpcError, used: int) -> UpstreamError:

@@ -27,7 +27,7 @@ def exceeded(*, local: bool = True) -> UpstreamError:
 
 
 def passes_at(timeout: float | None, started: float) -> float:
-    """When an end of a call that *started* then counts as its deadline's, on the monotonic clock."""
+    """When an end of a call that *started* then counts as its deadline's; monotonic clock."""
     return math.inf if timeout is None else started + timeout - _MARGIN
 
 

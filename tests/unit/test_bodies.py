@@ -46,7 +46,7 @@ def piece(body: bytes, *, more: bool) -> Message:
 async def test_behind_a_body_that_is_replayed_nobody_is_heard_to_leave() -> None:
     body = RequestBody(Replay())
     assert await body.read({"headers": []}, LIMIT, whole=True) == b'{"key": "aw=="}'
-    assert await body.left() is False
+    assert (await body.after())["type"] == "http.request"
 
 
 async def test_the_rest_of_a_body_that_is_replayed_is_not_read_again() -> None:
@@ -68,7 +68,7 @@ async def test_the_leave_of_a_client_is_heard_after_the_rest_of_its_body() -> No
     client = Client(piece(b"{}", more=True), piece(b"{}", more=True), piece(b"", more=False))
     body = RequestBody(client)
     assert await body.read({"headers": []}, LIMIT, whole=False) == b"{}"
-    assert await body.left() is True
+    assert await body.after() == {"type": "http.disconnect"}
 
 
 async def test_the_leave_of_a_client_is_heard_after_a_whole_body() -> None:
@@ -148,7 +148,7 @@ async def test_the_rest_of_a_body_is_heard_by_one_reader_alone() -> None:
 
     body = RequestBody(receive)
     assert await body.read({"headers": []}, LIMIT, whole=False) == b"{}"
-    listener = asyncio.create_task(body.left())
+    listener = asyncio.create_task(body.after())
     await asyncio.sleep(0)
     await body.skip_rest()
     assert (body.ended, most) == (True, 1)

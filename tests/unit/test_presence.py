@@ -6,16 +6,17 @@ from typing import TypeVar
 
 import anyio
 import pytest
+from starlette.types import Message, Receive
 
 from etcd_asgi.endpoints.bodies import ClientGone
-from etcd_asgi.endpoints.presence import Leave, Presence
+from etcd_asgi.endpoints.presence import Presence
 
 T = TypeVar("T")
 
 
-async def during(leave: Leave, call: Coroutine[object, object, T]) -> T:
+async def during(receive: Receive, call: Coroutine[object, object, T]) -> T:
     """Await *call* as an endpoint does."""
-    with Presence().during(leave):
+    with Presence().during(receive):
         return await call
 
 
@@ -27,14 +28,14 @@ class Client:
         self.listened = asyncio.Event()
         self.cancelled = False
 
-    async def leave(self) -> bool:
+    async def receive(self) -> Message:
         self.listened.set()
         try:
             await self.leaves.wait()
         except asyncio.CancelledError:
             self.cancelled = True
             raise
-        return True
+        return {"type": "http.disconnect"}
 
 
 async def test_a_call_is_cancelled_when_its_client_leaves() -> None:
@@ -54,7 +55,7 @@ async def test_a_call_is_cancelled_when_its_client_leaves() -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(leave())
             with pytest.raises(ClientGone):
-                await during(client.leave, call())
+                await during(client.receive, call())
     assert cancelled.is_set()
 
 
@@ -64,7 +65,7 @@ async def test_a_quick_call_never_listens() -> None:
     async def call() -> str:
         return "done"
 
-    assert await during(client.leave, call()) == "done"
+    assert await during(client.receive, call()) == "done"
     assert not client.listened.is_set()
 
 
@@ -77,7 +78,7 @@ async def test_the_server_ends_the_listening_not_we() -> None:
         return "done"
 
     with anyio.fail_after(10):
-        assert await during(client.leave, call()) == "done"
+        assert await during(client.receive, call()) == "done"
         await anyio.wait_all_tasks_blocked()
         assert not client.cancelled
         client.leaves.set()
@@ -86,7 +87,7 @@ async def test_the_server_ends_the_listening_not_we() -> None:
 
 async def test_a_cancellation_of_the_hosts_own_is_passed_on() -> None:
     client = Client()
-    task = asyncio.create_task(during(client.leave, anyio.sleep_forever()))
+    task = asyncio.create_task(during(client.receive, anyio.sleep_forever()))
     with anyio.fail_after(10):
         await client.listened.wait()
         task.cancel()
@@ -101,11 +102,11 @@ async def test_a_call_goes_on_when_its_client_cannot_be_heard(error: Exception |
     """Some middleware gives the body again and again, and some raises once it has been read."""
     listened = asyncio.Event()
 
-    async def leave() -> bool:
+    async def receive() -> Message:
         listened.set()
         if error is not None:
             raise error
-        return False
+        return {"type": "http.request", "body": b"{}", "more_body": False}
 
     async def call() -> str:
         await listened.wait()
@@ -113,4 +114,4 @@ async def test_a_call_goes_on_when_its_client_cannot_be_heard(error: Exception |
         return "done"
 
     with anyio.fail_after(10):
-        assert await during(leave, call()) == "done"
+        assert await during(receive, call()) == "done"

@@ -1,7 +1,7 @@
 """Messages of every type, for properties; and ``json_format``, their oracle."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from etcd_asgi import proto
 from etcd_asgi.bindings import bindings
+from etcd_asgi.codec import fast
 from etcd_asgi.codec.kinds import is_repeated
 
 ROOTS = sorted(
@@ -31,6 +32,11 @@ _SCALARS: dict[int, st.SearchStrategy[Any]] = {
     FieldDescriptor.TYPE_UINT64: _UINT64,
     FieldDescriptor.TYPE_UINT32: _UINT32,
 }
+
+
+def irregular(body: bytes) -> NoReturn:
+    """Where the fast reader turns to when it does not take *body*."""
+    raise fast.Irregular(body)
 
 
 def messages(full_name: str, depth: int = 4) -> st.SearchStrategy[Message]:
