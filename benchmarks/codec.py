@@ -66,13 +66,12 @@ def _compare(title: str, request: bytes, answer: bytes, rounds: int) -> Compared
 
 def _ours(request: bytes, answer: bytes) -> Both:
     request_type, response_type = proto.message_type(_REQUEST), proto.message_type(_RESPONSE)
-    serialize = proto.message_class(request_type).SerializeToString
     parse = proto.message_class(response_type).FromString
-    decode = codec.decoder(request_type, Dialect.PROTOJSON, max_depth=_MAX_DEPTH)
+    serialize = codec.serializer(request_type, Dialect.PROTOJSON, max_depth=_MAX_DEPTH)
     encode = codec.encoder(response_type)
 
     def both() -> object:
-        return serialize(decode(request)), encode(parse(answer))
+        return serialize(request), encode(parse(answer))
 
     return both
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import product
+from typing import TypeVar
 
 from google.protobuf.message import DecodeError as ParseError
 from google.protobuf.message import Message
@@ -17,6 +18,8 @@ from etcd_asgi.media import DEFAULT, Modes
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import Upstream, UpstreamStream
+
+T = TypeVar("T")
 
 _MAX_GUARDED_DEPTH = 90
 """Levels of messages in a guarded request, so that its answer's fit what protobuf parses: an answer
@@ -95,8 +98,7 @@ class Transcoder:
         Raises:
             DecodeError: see :func:`etcd_asgi.codec.decode`.
         """
-        read, serialize = self.decode_message, self._serialize
-        return lambda body: serialize(read(body))
+        return self._reader(codec.serializer, self.limits.max_message_depth)
 
     async def decode_value(self, value: bytes) -> Message:
         """The message in a JSON value of a stream; a large one is converted in a thread."""
@@ -107,22 +109,18 @@ class Transcoder:
     @cached_property
     def decode_message(self) -> Callable[[bytes], Message]:
         """From a JSON value to the message: see :func:`etcd_asgi.codec.decode`."""
-        return self._decoder(self.limits.max_message_depth)
+        return self._reader(codec.decoder, self.limits.max_message_depth)
 
     @cached_property
     def decode_guarded(self) -> Callable[[bytes], Message]:
         """The same for requests whose answers must be looked into, so that they can be parsed."""
-        return self._decoder(min(self.limits.max_message_depth, _MAX_GUARDED_DEPTH))
+        depth = min(self.limits.max_message_depth, _MAX_GUARDED_DEPTH)
+        return self._reader(codec.decoder, depth)
 
-    def _decoder(self, max_depth: int) -> Callable[[bytes], Message]:
-        dialect, text = self.flavour.dialect, self.modes.body
-        return codec.decoder(
-            self.binding.request,
-            dialect,
-            max_depth=max_depth,
-            text=text,
-            blank=self.flavour.empty_body,
-        )
+    def _reader(self, kind: Callable[..., T], max_depth: int) -> T:
+        one, text = self.flavour, self.modes.body
+        request, blank = self.binding.request, one.empty_body
+        return kind(request, one.dialect, max_depth=max_depth, text=text, blank=blank)
 
     @cached_property
     def encode(self) -> Callable[[bytes], bytes]:

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from functools import cache
 
 from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import DecodeError as ParseError
 from google.protobuf.message import Message
 
+from etcd_asgi import proto
 from etcd_asgi.codec import deep, exact, fast, gojson
 from etcd_asgi.codec.dialect import Dialect
 from etcd_asgi.codec.encode import compact, encode
@@ -29,6 +31,7 @@ __all__ = [
     "deep_encoder",
     "encode",
     "encoder",
+    "serializer",
 ]
 
 
@@ -87,18 +90,48 @@ def decoder(
         blank: whether nothing but blanks is an empty message; if not, it is an error.
     """
     exactly = _exactly(descriptor, dialect, max_depth=max_depth, text=text, blank=blank)
-    return fast.decoder(descriptor, max_depth, exactly, text=text)
+    serialize = fast.serializer(descriptor, max_depth, exactly, text=text)
+    parse = proto.message_class(descriptor).FromString
+
+    def decode_body(body: bytes) -> Message:
+        read = serialize(body)
+        if not isinstance(read, bytes):
+            return read
+        try:
+            return parse(read)
+        except ParseError:  # it is deeper than protobuf's parser goes
+            return exactly(body)
+
+    return decode_body
+
+
+@cache
+def serializer(
+    descriptor: Descriptor,
+    dialect: Dialect,
+    *,
+    max_depth: int,
+    text: bool = False,
+    blank: bool = True,
+) -> Callable[[bytes], bytes]:
+    """What :func:`decoder` gives, but for the message serialized."""
+    exactly = _exactly(descriptor, dialect, max_depth=max_depth, text=text, blank=blank)
+    return fast.serializer(
+        descriptor, max_depth, lambda body: exactly(body).SerializeToString(), text=text
+    )
 
 
 def _exactly(
     descriptor: Descriptor, dialect: Dialect, *, max_depth: int, text: bool, blank: bool
 ) -> Callable[[bytes], Message]:
-    def decode(body: bytes) -> Message:
+    """What reads the bodies that are not in the common form."""
+
+    def decode_body(body: bytes) -> Message:
         if not (blank or body.strip()):
             raise DecodeError("EOF")
         return exact.decode(descriptor, body, dialect, max_depth=max_depth, text=text)
 
-    return decode
+    return decode_body
 
 
 def encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[Message], bytes]:

@@ -1,8 +1,11 @@
-"""JSON to messages, the common forms only, by plans made once for each message type.
+"""JSON to serialized messages, the common forms only, by plans made once for each message type.
 
-The C scanner of the standard library reads the text; a plan fills the message. Whatever every
-release of etcd's gateway takes alike is taken here; anything else is :class:`Irregular`, and the
-exact reader decides what it means. So this file knows no dialect and no error text.
+The C scanner of the standard library reads the text; a plan writes the wire form straight from what
+it found, with no message in between. Whatever every release of etcd's gateway takes alike is taken
+here; anything else is :class:`Irregular`, and the exact reader decides what it means. So this file
+knows no dialect and no error text.
+
+Source of the wire form: protobuf.dev, Encoding.
 """
 
 from __future__ import annotations
@@ -10,17 +13,16 @@ from __future__ import annotations
 import re
 from binascii import a2b_base64
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from json import JSONDecoder
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
-from google.protobuf.message import Message
 
-from etcd_asgi import proto
-from etcd_asgi.codec.kinds import INT32, INT64, is_repeated
+from etcd_asgi.codec.kinds import is_repeated
 from etcd_asgi.codec.text import MEMBER
+
+T = TypeVar("T")
 
 
 class Irregular(ValueError):
@@ -30,30 +32,27 @@ class Irregular(ValueError):
 Pairs = tuple[tuple[str, Any], ...]
 """A JSON object as the scanner gives it; a list stays a list."""
 
-Fill = Callable[[Any, Pairs, int], None]
-"""Fill a message from an object, with so many levels of messages left."""
+Write = Callable[[Pairs, int], bytes]
+"""From an object to the serialized message, with so many levels of messages left."""
 
-Put = Callable[[Any, Any, int], None]
-"""Set one field of a message from a JSON value."""
+Put = Callable[[Any, int], bytes]
+"""From a JSON value to one field of a serialized message, with its tag."""
 
-Plan = Callable[[Descriptor], Fill]
-"""From a message type to its :data:`Fill`."""
+Plan = Callable[[Descriptor], Write]
+"""From a message type to its :data:`Write`."""
+
+Convert = Callable[[Any], Any]
+"""From a JSON value to bytes, or to an integer."""
 
 _LONG, _MANY = 64 * 1024, 20_000
 """A body of more bytes with more objects and lists than this is for the exact reader alone: that
 one lets other threads run meanwhile, while the scanner of the standard library does not."""
 
+_VARINT, _DELIMITED = 0, 2
+_DIGIT = 0x80
+_ONE_BYTE = tuple(bytes((number,)) for number in range(_DIGIT))
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})").fullmatch
 _UNSIGNED_INTEGER = re.compile(r"0|[1-9][0-9]{0,19}").fullmatch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """How bytes are read, in generated code and by itself."""
-
-    irregular: str
-    expression: str
-    convert: Callable[[Any], bytes]
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -64,25 +63,20 @@ def _no_constant(name: str) -> NoReturn:
 _scan = JSONDecoder(object_pairs_hook=tuple, parse_constant=_no_constant).scan_once  # type: ignore[attr-defined]
 
 
-def decoder(
-    descriptor: Descriptor,
-    depth: int,
-    otherwise: Callable[[bytes], Message],
-    *,
-    text: bool = False,
-) -> Callable[[bytes], Message]:
+def serializer(
+    descriptor: Descriptor, depth: int, otherwise: Callable[[bytes], T], *, text: bool = False
+) -> Callable[[bytes], bytes | T]:
     """The function from the first JSON value of a body to a message of *descriptor*'s type.
 
     Args:
         descriptor: the type.
         depth: levels of messages allowed.
-        otherwise: reads the bodies that are :class:`Irregular`, which is being handled then.
+        otherwise: what reads the bodies that are :class:`Irregular`, which is being handled then.
         text: whether bytes are in text mode: see :mod:`etcd_asgi.codec.text`.
     """
-    message_class = proto.message_class(descriptor)
-    fill = (_text_plan if text else _plan)(descriptor)
+    write = (_text_plan if text else _plan)(descriptor)
 
-    def decode(body: bytes) -> Message:
+    def serialize(body: bytes) -> bytes | T:
         try:
             if len(body) > _LONG and body.count(b"{") + body.count(b"[") > _MANY:
                 raise Irregular("it would hold up all threads for as long as it takes")
@@ -92,34 +86,34 @@ def decoder(
             pairs, _ = _scan(string, 0 if string[:1] == "{" else _blanks(string))
             if type(pairs) is not tuple:
                 raise Irregular("not an object")
-            message = message_class()
-            fill(message, pairs, depth)
+            return write(pairs, depth)
         except (ValueError, StopIteration, RecursionError):
             return otherwise(body)
-        return message
 
-    return decode
-
-
-def _blanks(text: str) -> int:
-    """How many characters of white space *text* begins with."""
-    return len(text) - len(text.lstrip(" \t\r\n"))
+    return serialize
 
 
-@cache
-def _plan(descriptor: Descriptor) -> Fill:
-    """How to fill a message of *descriptor*'s type."""
-    return _fill(descriptor, _BASE64, _plan)
+def _blanks(string: str) -> int:
+    """How many characters of white space *string* begins with."""
+    return len(string) - len(string.lstrip(" \t\r\n"))
 
 
 @cache
-def _text_plan(descriptor: Descriptor) -> Fill:
-    """How to fill a message of *descriptor*'s type in text mode."""
-    return _fill(descriptor, _TEXT, _text_plan)
+def _plan(descriptor: Descriptor) -> Write:
+    """How to write a message of *descriptor*'s type."""
+    return _write(descriptor, _put_base64, _plan)
 
 
-def _fill(descriptor: Descriptor, read: Read, plan: Plan) -> Fill:
-    """How to fill a message of *descriptor*'s type.
+@cache
+def _text_plan(descriptor: Descriptor) -> Write:
+    """How to write a message of *descriptor*'s type in text mode."""
+    return _write(descriptor, _put_text, _text_plan)
+
+
+def _write(
+    descriptor: Descriptor, put_bytes: Callable[[FieldDescriptor], Put], plan: Plan
+) -> Write:
+    """How to write a message of *descriptor*'s type.
 
     The fields' bits find a field that is given twice, also under its other name; all members of a
     oneof share one more bit.
@@ -127,8 +121,8 @@ def _fill(descriptor: Descriptor, read: Read, plan: Plan) -> Fill:
     fields: dict[str, tuple[int, Put]] = {}
     get = fields.get
 
-    def fill(message: Any, pairs: Pairs, depth: int) -> None:
-        seen = 0
+    def write(pairs: Pairs, depth: int) -> bytes:
+        seen, written = 0, b""
         for name, value in pairs:
             field = get(name)
             if field is None:
@@ -138,106 +132,136 @@ def _fill(descriptor: Descriptor, read: Read, plan: Plan) -> Fill:
                 raise Irregular(name)
             seen |= bits
             if value is not None:
-                put(message, value, depth)
+                written += put(value, depth)
+        return written
 
     for field in descriptor.fields:
         bits = 1 << field.index
         if field.containing_oneof is not None:
             bits |= 1 << (len(descriptor.fields) + field.containing_oneof.index)
-        fields[field.name] = fields[field.json_name] = (bits, _put(field, read, plan))
-    return fill
+        fields[field.name] = fields[field.json_name] = (bits, _put(field, put_bytes, plan))
+    return write
 
 
-def _put(field: FieldDescriptor, read: Read, plan: Plan) -> Put:
-    name = field.name
+def _put(field: FieldDescriptor, put_bytes: Callable[[FieldDescriptor], Put], plan: Plan) -> Put:
     if field.message_type is not None:
         late = _late_plan(field.message_type, plan)
-        return _put_messages(name, late) if is_repeated(field) else _put_message(name, late)
-    if not is_repeated(field):
-        return _put_scalar(field, read)
-    convert = _conversion(field, read)
+        return _put_messages(field, late) if is_repeated(field) else _put_message(field, late)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        put = put_bytes(field)
+    elif field.type == FieldDescriptor.TYPE_STRING:
+        put = _put_delimited(field, _string)
+    else:
+        put = _put_integer(field, _conversion(field))
+    return _put_each(put) if is_repeated(field) else put
 
-    def put_list(message: Any, value: Any, depth: int) -> None:  # noqa: ARG001 - a Put takes it
+
+def _put_base64(field: FieldDescriptor) -> Put:
+    """Without a function for the value: nearly every request has such a field."""
+    tag, has_default = _tag(field, _DELIMITED), _has_default(field)
+
+    def put(value: Any, depth: int) -> bytes:  # noqa: ARG001 - a Put takes it
+        if type(value) is not str or len(value) & 3:  # strict mode overlooks surplus padding
+            raise Irregular
+        content = a2b_base64(value, strict_mode=True)
+        size = len(content)
+        if not size and has_default:
+            return b""
+        return tag + (_ONE_BYTE[size] if size < _DIGIT else _varint(size)) + content
+
+    return put
+
+
+def _put_text(field: FieldDescriptor) -> Put:
+    return _put_delimited(field, _text)
+
+
+def _put_delimited(field: FieldDescriptor, convert: Convert) -> Put:
+    tag, has_default = _tag(field, _DELIMITED), _has_default(field)
+
+    def put(value: Any, depth: int) -> bytes:  # noqa: ARG001 - a Put takes it
+        content = convert(value)
+        return b"" if not content and has_default else tag + _varint(len(content)) + content
+
+    return put
+
+
+def _put_integer(field: FieldDescriptor, convert: Convert) -> Put:
+    tag, has_default = _tag(field, _VARINT), _has_default(field)
+
+    def put(value: Any, depth: int) -> bytes:  # noqa: ARG001 - a Put takes it
+        number = convert(value)
+        return b"" if not number and has_default else tag + _varint(number)
+
+    return put
+
+
+def _put_each(put: Put) -> Put:
+    """A list of scalars, each with the tag: every parser takes numbers that are not packed."""
+
+    def put_list(value: Any, depth: int) -> bytes:
         if type(value) is not list:
-            raise Irregular(name)
-        getattr(message, name).extend([convert(item) for item in value])
+            raise Irregular
+        return b"".join([put(item, depth) for item in value])
 
     return put_list
 
 
-_SCALARS = {
-    FieldDescriptor.TYPE_STRING: ("type(value) is not str", "value"),
-    FieldDescriptor.TYPE_BOOL: ("type(value) is not bool", "value"),
-}
-"""By field type, when the JSON value is irregular, and the expression for the field."""
-
-
-def _put_scalar(field: FieldDescriptor, read: Read) -> Put:
-    """Generated, as storing to a name is quicker than ``setattr`` and calls are dear."""
-    irregular, expression = _SCALARS.get(field.type, ("", "convert(value)"))
-    if field.type == FieldDescriptor.TYPE_BYTES:
-        irregular, expression = read.irregular, read.expression
-    scope: dict[str, Any] = {"a2b_base64": a2b_base64, "Irregular": Irregular}
-    scope["convert"] = _conversion(field, read)
-    lines = ["def put(message, value, depth):"]
-    if irregular:
-        lines += [f"    if {irregular}: raise Irregular"]
-    lines += [f"    message.{field.name} = {expression}"]
-    exec(compile("\n".join(lines), f"<put of {field.full_name}>", "exec"), scope)
-    put: Put = scope["put"]
-    return put
-
-
-def _late_plan(descriptor: Descriptor, plan: Plan) -> Callable[[], Fill]:
+def _late_plan(descriptor: Descriptor, plan: Plan) -> Callable[[], Write]:
     """The plan of a message type, made when first wanted: a type may contain itself."""
     return lambda: plan(descriptor)
 
 
-def _put_message(name: str, plan: Callable[[], Fill]) -> Put:
-    def put(message: Any, value: Any, depth: int) -> None:
+def _put_message(field: FieldDescriptor, plan: Callable[[], Write]) -> Put:
+    tag = _tag(field, _DELIMITED)
+
+    def put(value: Any, depth: int) -> bytes:
         if type(value) is not tuple or depth <= 1:
-            raise Irregular(name)
-        inner = getattr(message, name)
-        inner.SetInParent()
-        plan()(inner, value, depth - 1)
+            raise Irregular
+        content = plan()(value, depth - 1)
+        return tag + _varint(len(content)) + content
 
     return put
 
 
-def _put_messages(name: str, plan: Callable[[], Fill]) -> Put:
-    def put(message: Any, value: Any, depth: int) -> None:
+def _put_messages(field: FieldDescriptor, plan: Callable[[], Write]) -> Put:
+    tag = _tag(field, _DELIMITED)
+
+    def put(value: Any, depth: int) -> bytes:
         if type(value) is not list or depth <= 1:
-            raise Irregular(name)
-        add, fill = getattr(message, name).add, plan()
+            raise Irregular
+        write = plan()
+        parts: list[bytes] = []
         for item in value:
             if type(item) is not tuple:
-                raise Irregular(name)
-            fill(add(), item, depth - 1)
+                raise Irregular
+            content = write(item, depth - 1)
+            parts += tag, _varint(len(content)), content
+        return b"".join(parts)
 
     return put
 
 
-def _conversion(field: FieldDescriptor, read: Read) -> Callable[[Any], Any]:
-    """From the JSON value of a scalar *field* to what its message takes."""
-    if field.enum_type is not None:
-        return _enum_conversion(field.enum_type)
-    match field.type:
-        case FieldDescriptor.TYPE_BYTES:
-            return read.convert
-        case FieldDescriptor.TYPE_STRING:
-            return _string
-        case FieldDescriptor.TYPE_BOOL:
-            return _bool
-        case FieldDescriptor.TYPE_UINT64 | FieldDescriptor.TYPE_UINT32:
-            return _unsigned
-    assert field.type in INT64 | INT32, f"no conversion for {field.full_name}"
-    return _signed
+def _tag(field: FieldDescriptor, wire_type: int) -> bytes:
+    return _varint(field.number << 3 | wire_type)
 
 
-def _bytes(value: Any) -> bytes:
-    if type(value) is not str or len(value) & 3:
-        raise Irregular
-    return a2b_base64(value, strict_mode=True)
+def _has_default(field: FieldDescriptor) -> bool:
+    """Whether *field* is left out when it holds its default: others are there, or are not."""
+    return field.containing_oneof is None and not is_repeated(field)
+
+
+def _varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; a negative number as the 64 bits that it has."""
+    if 0 <= number < _DIGIT:
+        return _ONE_BYTE[number]
+    number &= 2**64 - 1
+    digits = []
+    while number >= _DIGIT:
+        digits.append(number & (_DIGIT - 1) | _DIGIT)
+        number >>= 7
+    digits.append(number)
+    return bytes(digits)
 
 
 def _text(value: Any) -> bytes:
@@ -246,27 +270,16 @@ def _text(value: Any) -> bytes:
         return value.encode()
     if type(value) is not tuple or len(value) != 1 or value[0][0] != MEMBER:
         raise Irregular
-    return _bytes(value[0][1])
+    inner = value[0][1]
+    if type(inner) is not str or len(inner) & 3:
+        raise Irregular
+    return a2b_base64(inner, strict_mode=True)
 
 
-_BASE64 = Read(
-    irregular="type(value) is not str or len(value) & 3",
-    expression="a2b_base64(value, strict_mode=True)",
-    convert=_bytes,
-)
-"""Strict mode overlooks surplus padding, thus the look at the length."""
-
-_TEXT = Read(
-    irregular="",
-    expression="value.encode() if type(value) is str else convert(value)",
-    convert=_text,
-)
-
-
-def _string(value: Any) -> str:
+def _string(value: Any) -> bytes:
     if type(value) is not str:
         raise Irregular
-    return value
+    return value.encode()
 
 
 def _bool(value: Any) -> bool:
@@ -275,30 +288,63 @@ def _bool(value: Any) -> bool:
     return value
 
 
-def _signed(value: Any) -> int:
-    if type(value) is int:
-        return value
-    if type(value) is str and _INTEGER(value):
-        return int(value)
-    raise Irregular
+def _conversion(field: FieldDescriptor) -> Convert:
+    """From the JSON value of *field* to the integer that is written for it."""
+    match field.type:
+        case FieldDescriptor.TYPE_BOOL:
+            return _bool
+        case FieldDescriptor.TYPE_ENUM:
+            assert field.enum_type is not None
+            return _enum_conversion(field.enum_type)
+        case FieldDescriptor.TYPE_UINT64:
+            return _unsigned(64)
+        case FieldDescriptor.TYPE_UINT32:
+            return _unsigned(32)
+        case FieldDescriptor.TYPE_INT64:
+            return _signed(64)
+        case FieldDescriptor.TYPE_INT32:
+            return _signed(32)
+    raise AssertionError(f"no conversion for {field.full_name}")
 
 
-def _unsigned(value: Any) -> int:
-    if type(value) is int and value > 0:  # a zero may have been -0
-        return value
-    if type(value) is str and _UNSIGNED_INTEGER(value):
-        return int(value)
-    raise Irregular
-
-
-def _enum_conversion(enum: EnumDescriptor) -> Callable[[Any], int]:
-    numbers = {value.name: value.number for value in enum.values}
+def _signed(bits: int) -> Convert:
+    end = 1 << (bits - 1)
 
     def convert(value: Any) -> int:
-        if type(value) is str and value in numbers:
-            return numbers[value]
-        if type(value) is int:
+        if type(value) is str and _INTEGER(value):
+            value = int(value)
+        if type(value) is int and -end <= value < end:
             return value
         raise Irregular
+
+    return convert
+
+
+def _unsigned(bits: int) -> Convert:
+    end = 1 << bits
+
+    def convert(value: Any) -> int:
+        if type(value) is str and _UNSIGNED_INTEGER(value):
+            value = int(value)
+        elif value == 0:  # it may have been -0
+            raise Irregular
+        if type(value) is int and 0 <= value < end:
+            return value
+        raise Irregular
+
+    return convert
+
+
+def _enum_conversion(enum: EnumDescriptor) -> Convert:
+    numbers = {value.name: value.number for value in enum.values}
+    number = _signed(32)
+
+    def convert(value: Any) -> int:
+        if type(value) is str:
+            if value not in numbers:
+                raise Irregular
+            return numbers[value]
+        other: int = number(value)
+        return other
 
     return convert

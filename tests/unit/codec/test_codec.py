@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from etcd_asgi import codec, proto
 from etcd_asgi.codec import Dialect, columns, exact, fast
 from etcd_asgi.errors import DecodeError
-from tests.unit.codec.messages import ROOTS, irregular, messages, oracle_dict
+from tests.unit.codec.messages import ROOTS, messages, oracle_dict, read_fast
 
 DEPTH = 128
 DIALECTS = list(Dialect)
@@ -105,7 +105,7 @@ def test_what_the_fast_reader_takes_the_exact_one_reads_alike(
     document: object, name: str, dialect: Dialect
 ) -> None:
     descriptor, body = proto.message_type(name), json.dumps(document).encode()
-    taken = outcome(lambda: fast.decoder(descriptor, DEPTH, irregular)(body))
+    taken = outcome(lambda: read_fast(descriptor, body, DEPTH))
     if taken is not fast.Irregular:
         assert exact.decode(descriptor, body, dialect, max_depth=DEPTH) == taken
 

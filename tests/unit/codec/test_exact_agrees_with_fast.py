@@ -8,7 +8,7 @@ from etcd_asgi.codec import exact, fast
 from etcd_asgi.codec.dialect import Dialect
 from tests.conformance.fuzz_bodies import bodies
 from tests.unit.codec.forms import REQUESTS, Form, body_of, forms
-from tests.unit.codec.messages import irregular
+from tests.unit.codec.messages import read_fast
 
 MAX_DEPTH = 100
 
@@ -21,7 +21,7 @@ def test_the_fast_reader_reads_a_form_like_the_exact_one_or_not_at_all(
     """Ours, over everything recorded of the stock gateways."""
     descriptor, body = REQUESTS[form["path"]], body_of(form)
     try:
-        message = fast.decoder(descriptor, MAX_DEPTH, irregular)(body)
+        message = read_fast(descriptor, body, MAX_DEPTH)
     except fast.Irregular:
         return
     assert message == exact.decode(descriptor, body, dialect, max_depth=MAX_DEPTH)
@@ -34,7 +34,7 @@ def test_what_the_fast_reader_takes_the_exact_one_takes_alike(seed: int, dialect
     regular = 0
     for path, body in bodies(seed, 2_000):
         try:
-            message = fast.decoder(REQUESTS[path], MAX_DEPTH, irregular)(body)
+            message = read_fast(REQUESTS[path], body, MAX_DEPTH)
         except fast.Irregular:
             continue
         regular += 1

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcd_asgi import codec, proto
-from etcd_asgi.codec import Dialect, columns, exact, fast
+from etcd_asgi.codec import Dialect, columns, exact
 from etcd_asgi.errors import DecodeError
-from tests.unit.codec.messages import ROOTS, irregular, messages, oracle_dict
+from tests.unit.codec.messages import ROOTS, messages, oracle_dict, read_fast
 
 DEPTH = 128
 DIALECTS = [pytest.param(one, id=one.value) for one in Dialect]
@@ -89,7 +89,7 @@ def test_every_message_survives_the_way_there_and_back(
 def test_bytes_may_always_be_given_as_base64(value: bytes, dialect: Dialect) -> None:
     body = json.dumps({"key": {"base64": b64encode(value).decode()}}).encode()
     assert read(body, dialect).key == value
-    assert fast.decoder(PUT, DEPTH, irregular, text=True)(body) == read(body, dialect)
+    assert read_fast(PUT, body, DEPTH, text=True) == read(body, dialect)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
