@@ -247,7 +247,10 @@ def _tag(field: FieldDescriptor, wire_type: int) -> bytes:
 
 
 def _has_default(field: FieldDescriptor) -> bool:
-    """Whether *field* is left out when it holds its default: others are there, or are not."""
+    """Whether nothing is written for the default of *field*, as it is what nothing stands for.
+
+    A member of a oneof and an element of a list are there whatever they hold.
+    """
     return field.containing_oneof is None and not is_repeated(field)
 
 
