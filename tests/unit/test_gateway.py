@@ -179,3 +179,63 @@ async def test_without_the_raw_path_a_slash_at_the_end_is_the_clients() -> None:
 def test_the_lease_secret_is_in_no_repr() -> None:
     gateway = Gateway(Upstream(bytes), lease_secret=b"hush")
     assert "hush" not in repr(gateway._admission._rules)
+
+
+PLAIN: list[tuple[bytes, bytes]] = []
+WITH_A_DEADLINE = [(b"grpc-timeout", b"60S")]
+"""A call with a deadline goes the long way."""
+
+
+@pytest.mark.parametrize("headers", [PLAIN, WITH_A_DEADLINE], ids=["plain", "deadline"])
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_a_body_may_be_as_long_as_the_limit_and_no_longer(
+    headers: list[tuple[bytes, bytes]], pieces: int
+) -> None:
+    gateway = Gateway(Upstream(bytes), limits=Limits(max_body_bytes=20))
+    for length, status in ((20, 200), (21, 413)):
+        body = b'{"key": "aw=="}'.ljust(length)
+        parts = [body] if pieces == 1 else [body[:7], body[7:]]
+        exchange = Exchange(*parts)
+        await gateway(scope("/v3/kv/range", headers=headers), exchange.receive, exchange.send)
+        assert exchange.status == status
+
+
+FOUND = b"\x0a\x02\x18\x07\x12\x09\x0a\x01k\x10\x01\x18\x02\x20\x01\x20\x01"
+"""A ``RangeResponse`` at revision 7, with the key ``k`` and no value."""
+
+
+@pytest.mark.parametrize("answer", [lambda: FOUND, fail_in_etcd], ids=["found", "error"])
+@pytest.mark.parametrize("body", [b'{"key": "aw=="}', b" {} ", b"", b'{"key"', b'{"key": 1}'])
+@pytest.mark.parametrize("path", ["/v3/kv/range", "/v3beta/kv/range"])
+async def test_the_short_way_and_the_long_one_answer_alike(
+    path: str, body: bytes, answer: Callable[[], bytes]
+) -> None:
+    gateway, answers = Gateway(Upstream(answer)), []
+    for headers in (PLAIN, WITH_A_DEADLINE):
+        for pieces in ([body], [body[:3], body[3:]]):
+            exchange = Exchange(*pieces)
+            await gateway(scope(path, headers=headers), exchange.receive, exchange.send)
+            answers.append(exchange.sent)
+    assert answers == answers[:1] * 4
+
+
+async def test_a_client_that_leaves_before_its_body_is_told_so() -> None:
+    """Middleware of the host may insist on an answer."""
+
+    async def left() -> Message:
+        return {"type": "http.disconnect"}
+
+    for headers in (PLAIN, WITH_A_DEADLINE):
+        exchange = Exchange()
+        gateway = Gateway(Upstream(fail))
+        await gateway(scope("/v3/kv/range", headers=headers), left, exchange.send)
+        assert (exchange.status, exchange.body["code"]) == (499, 1)
+
+
+@pytest.mark.parametrize("path", ["/v3/kv/range", "/v3/watch", "/v3beta/kv/range:"])
+async def test_a_header_that_cannot_be_read_is_told(path: str) -> None:
+    exchange = Exchange(b"{}")
+    headers = [(b"grpc-timeout", b"soon")]
+    await Gateway(Upstream(fail))(scope(path, headers=headers), exchange.receive, exchange.send)
+    assert (exchange.status, exchange.body["code"]) == (400, 3)
+    assert exchange.body["message"] == "invalid grpc-timeout: soon"
