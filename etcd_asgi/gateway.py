@@ -141,18 +141,21 @@ class Gateway:
                 route = self._by_path.get(path)
                 try:
                     if route is None or scope["method"] != "POST":
-                        await self._no_call(path, scope, receive, send)
+                        route = await self._no_call(path, scope, receive, send)
+                        if route is None:
+                            return
+                    try:
+                        headers, base = headers_of(scope), route.transcoder
+                    except DecodeError as error:
+                        early = without_reading(scope, send)
+                        await send_failure(early, route.flavour, error)
                         return
-                    headers, base = headers_of(scope), route.transcoder
                     if headers.is_plain and self._is_open and route.kind is Kind.UNARY:
                         # Most calls: of these nothing is to be asked. They go straight to their
                         # endpoint, as each function on the way of a small call costs it.
                         await self._unary.answer_plain(base, headers, scope, receive, send)
                     else:
                         await self._calls.post(route, headers, scope, receive, send)
-                except DecodeError as error:  # of the headers
-                    one = self._flavour(route, path)
-                    await send_failure(without_reading(scope, send), one, error)
                 except (HTTPException, BackupBroken):
                     raise  # from the host's receive or send, or an answer that must not seem whole
                 except Exception:
@@ -191,13 +194,11 @@ class Gateway:
 
     async def _mistake(self, route: Route | None, path: str, send: Send) -> None:
         with suppress(Exception):  # the answer may have begun, or the client may be gone
-            one = self._flavour(route, path)
+            one = route.flavour if route else self._routes.flavour_of(path) or self._first
             await send_error(send, one, Code.INTERNAL, "internal error")
 
-    def _flavour(self, route: Route | None, path: str) -> Flavour:
-        return route.flavour if route else self._routes.flavour_of(path) or self._first
-
-    async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> Route | None:
+        """Answer what is no POST of a known path; give the route of what is one after all."""
         path, early = without_added_slash(path, scope), without_reading(scope, send)
         one = self._routes.flavour_of(path)
         if scope["method"] == "OPTIONS" and (one or self._first).options:
@@ -211,11 +212,12 @@ class Gateway:
         elif (route := self._routes.find(path, one)) is None:
             await routing.not_found(scope, early, one)
         elif scope["method"] == "POST":
-            await self._calls.post(route, headers_of(scope), scope, receive, send)
+            return route
         elif route.watches and watch_query.is_asked(scope):
             await self._calls.watch_by_get(route, scope, receive, send)
         else:
             await routing.wrong_method(scope, early, one)
+        return None
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = without_added_slash(local_path(scope), scope)

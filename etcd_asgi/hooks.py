@@ -10,11 +10,11 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from etcd_asgi.errors import Denied
+from etcd_asgi.errors import DecodeError, Denied
 
 
 class HookError(Exception):
-    """A function of the host raised what would end more than its request."""
+    """A function of the host raised what would mean something else than its mistake."""
 
 
 async def ask(hook: Callable[..., Any], *args: Any) -> Any:
@@ -22,20 +22,27 @@ async def ask(hook: Callable[..., Any], *args: Any) -> Any:
 
     Raises:
         Denied: it refused, with this or with Starlette's or FastAPI's ``HTTPException``.
-        HookError: it called ``sys.exit()``, or was cancelled though the request was not. Let
-            through, the first would end the server and the second leave its client waiting.
+        HookError: it called ``sys.exit()``, or was cancelled though the request was not, or raised
+            :class:`~etcd_asgi.errors.DecodeError`. Let through, the first would end the server, the
+            second leave its client waiting, and the third blame the client.
     """
     try:
         return await _call(hook, args)
     except HTTPException as error:
         raise Denied(error.status_code, str(error.detail), error.headers) from error
+    except DecodeError as error:
+        raise _hook_error(hook, error) from error
     except (Exception, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError) and _is_cancelled():
             raise
-        name = getattr(hook, "__qualname__", type(hook).__qualname__)
-        raise HookError(f"{name} raised {type(error).__qualname__}") from error
+        raise _hook_error(hook, error) from error
+
+
+def _hook_error(hook: Callable[..., Any], error: BaseException) -> HookError:
+    name = getattr(hook, "__qualname__", type(hook).__qualname__)
+    return HookError(f"{name} raised {type(error).__qualname__}")
 
 
 async def _call(hook: Callable[..., Any], args: tuple[Any, ...]) -> Any:

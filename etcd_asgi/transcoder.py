@@ -96,7 +96,7 @@ class Transcoder:
         """From the first JSON value of a body to the serialized message.
 
         Raises:
-            DecodeError: see :func:`etcd_asgi.codec.decode`.
+            DecodeError: see :func:`etcd_asgi.codec.decoder`.
         """
         return self._reader(codec.serializer, self.limits.max_message_depth)
 
@@ -108,7 +108,7 @@ class Transcoder:
 
     @cached_property
     def decode_message(self) -> Callable[[bytes], Message]:
-        """From a JSON value to the message: see :func:`etcd_asgi.codec.decode`."""
+        """From a JSON value to the message: see :func:`etcd_asgi.codec.decoder`."""
         return self._reader(codec.decoder, self.limits.max_message_depth)
 
     @cached_property

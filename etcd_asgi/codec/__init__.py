@@ -22,6 +22,8 @@ from etcd_asgi.codec.shown import BASE64
 from etcd_asgi.codec.text import TEXT
 from etcd_asgi.errors import DecodeError
 
+_BLANKS = b" \t\r\n"
+
 __all__ = [
     "Dialect",
     "check_begun",
@@ -127,7 +129,7 @@ def _exactly(
     """What reads the bodies that are not in the common form."""
 
     def decode_body(body: bytes) -> Message:
-        if not (blank or body.strip()):
+        if not (blank or body.strip(_BLANKS)):
             raise DecodeError("EOF")
         return exact.decode(descriptor, body, dialect, max_depth=max_depth, text=text)
 

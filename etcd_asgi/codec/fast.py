@@ -66,12 +66,13 @@ _scan = JSONDecoder(object_pairs_hook=tuple, parse_constant=_no_constant).scan_o
 def serializer(
     descriptor: Descriptor, depth: int, otherwise: Callable[[bytes], T], *, text: bool = False
 ) -> Callable[[bytes], bytes | T]:
-    """The function from the first JSON value of a body to a message of *descriptor*'s type.
+    """The function from the first JSON value of a body to a serialized message.
 
     Args:
-        descriptor: the type.
+        descriptor: the type of the message.
         depth: levels of messages allowed.
-        otherwise: what reads the bodies that are :class:`Irregular`, which is being handled then.
+        otherwise: what reads the bodies that are :class:`Irregular`: the function gives what this
+            gives for them, and raises what this raises.
         text: whether bytes are in text mode: see :mod:`etcd_asgi.codec.text`.
     """
     write = (_text_plan if text else _plan)(descriptor)

@@ -7,8 +7,6 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 INT64 = frozenset({FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_UINT64})
 """Types that JSON carries as strings."""
 
-INT32 = frozenset({FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_UINT32})
-
 
 def is_repeated(field: FieldDescriptor) -> bool:
     """Whether *field* is a list.

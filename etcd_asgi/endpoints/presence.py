@@ -14,6 +14,19 @@ from etcd_asgi.endpoints.bodies import ClientGone
 
 Task = asyncio.Task[Any]
 
+
+class _Block:
+    """One of the calls that a task may have, each within another: it stands for the task."""
+
+    __slots__ = ("cancel", "get_loop", "uncancel")
+
+    def __init__(self, task: Task) -> None:
+        self.cancel, self.uncancel, self.get_loop = task.cancel, task.uncancel, task.get_loop
+
+
+Call = Task | _Block
+"""What a call is known by."""
+
 _GRACE = 0.02
 """Seconds after which a call counts as waiting, or up to twice as many. Most are over long before,
 and pay for neither a task that listens to the client nor a timer."""
@@ -38,7 +51,7 @@ class Presence:
     def during(self, receive: Receive) -> Iterator[None]:
         """A block of a task, for one call, which is cancelled when the client leaves.
 
-        The three methods that it consists of are for calls to which a block costs too much.
+        There may be others in it: functions of the host may ask the gateway.
 
         Args:
             receive: see :meth:`begin`.
@@ -46,17 +59,18 @@ class Presence:
         Raises:
             ClientGone: out of the block: the client left.
         """
-        task = self.begin(receive)
+        call = _Block(_this_task())
+        self._begin(call, receive)
         try:
             yield
         except CancelledError:
-            self.raise_if_left(task)
+            self.raise_if_left(call)
             raise
         finally:
-            self.end(task)
+            self.end(call)
 
     def begin(self, receive: Receive) -> Task:
-        """A call begins in the running task.
+        """A call begins in the running task. The block of :meth:`during` costs a small call much.
 
         Args:
             receive: gives what comes after the request. Where that is not the client's leave,
@@ -64,33 +78,36 @@ class Presence:
                 *receive* that gives it for ever and never waits.
 
         Returns:
-            The task. No other call may begin in it before this one ends.
+            The task, which stands for the call. No other may begin in it before this one ends.
         """
-        task = current_task()
-        assert task is not None, "an ASGI application runs in a task"
-        rounds = self._rounds.get(task.get_loop()) or self._new_rounds(task.get_loop())
-        rounds.new[task] = receive
-        if not rounds.is_going:
-            rounds.start()
+        task = _this_task()
+        self._begin(task, receive)
         return task
 
-    def end(self, task: Task) -> None:
-        """The call of *task* is over.
+    def end(self, call: Call) -> None:
+        """A call is over.
 
         It is forgotten at once, as memory that is freed soon is used again soon.
         """
-        rounds = self._rounds[task.get_loop()]
-        if rounds.new.pop(task, None) is None:
-            rounds.end(task)
+        rounds = self._rounds.get(call.get_loop())
+        if rounds is not None and rounds.new.pop(call, None) is None:
+            rounds.end(call)
 
-    def raise_if_left(self, task: Task) -> None:
-        """Tell whether the client's leave is why the call of *task* is cancelled.
+    def raise_if_left(self, call: Call) -> None:
+        """Tell whether the client's leave is why the task of *call* is cancelled.
 
         Raises:
             ClientGone: the client left.
         """
-        if self._rounds[task.get_loop()].has_left(task) and task.uncancel() == 0:
+        rounds = self._rounds.get(call.get_loop())
+        if rounds is not None and rounds.has_left(call) and call.uncancel() == 0:
             raise ClientGone from None
+
+    def _begin(self, call: Call, receive: Receive) -> None:
+        rounds = self._rounds.get(call.get_loop()) or self._new_rounds(call.get_loop())
+        rounds.new[call] = receive
+        if not rounds.is_going:
+            rounds.start()
 
     def _new_rounds(self, loop: asyncio.AbstractEventLoop) -> _Rounds:
         for one in [one for one in self._rounds if one.is_closed()]:
@@ -99,16 +116,22 @@ class Presence:
         return rounds
 
 
+def _this_task() -> Task:
+    task = current_task()
+    assert task is not None, "an ASGI application runs in a task"
+    return task
+
+
 class _Rounds:
     """Goes round the calls of one event loop: those met for the second time are waiting."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.new: dict[Task, Receive] = {}
+        self.new: dict[Call, Receive] = {}
         """Calls that have begun since the last round."""
 
-        self._met: dict[Task, Receive] = {}
-        self._waiting: dict[Task, _Listener] = {}
+        self._met: dict[Call, Receive] = {}
+        self._waiting: dict[Call, _Listener] = {}
         self.is_going = False
 
     def start(self) -> None:
@@ -116,20 +139,20 @@ class _Rounds:
         self.is_going = True
         self._loop.call_later(_GRACE, self._go)
 
-    def end(self, task: Task) -> None:
+    def end(self, call: Call) -> None:
         """Forget a call that a round has met."""
-        if self._met.pop(task, None) is None and (one := self._waiting.pop(task, None)) is not None:
+        if self._met.pop(call, None) is None and (one := self._waiting.pop(call, None)) is not None:
             one.end()
 
-    def has_left(self, task: Task) -> bool:
-        """Whether the client of *task*'s call is known to have left."""
-        one = self._waiting.get(task)
+    def has_left(self, call: Call) -> bool:
+        """Whether the client of *call* is known to have left."""
+        one = self._waiting.get(call)
         return one is not None and one.has_left
 
     def _go(self) -> None:
         waiting, self._met, self.new = self._met, self.new, {}
-        for task, receive in waiting.items():
-            self._waiting[task] = _Listener(task, receive)
+        for call, receive in waiting.items():
+            self._waiting[call] = _Listener(call, receive)
         if self._met:
             self._loop.call_later(_GRACE, self._go)
         else:
@@ -141,7 +164,7 @@ class _Listener:
 
     __slots__ = ("_call", "_is_over", "_listening", "_receive", "has_left")
 
-    def __init__(self, call: Task, receive: Receive) -> None:
+    def __init__(self, call: Call, receive: Receive) -> None:
         self._call = call
         self._receive = receive
         self._is_over = self.has_left = False
@@ -154,7 +177,9 @@ class _Listener:
         when the answer is out; should one not, there is an end to it all the same.
         """
         self._is_over = True
-        self._call.get_loop().call_later(_LISTENING, self._listening.cancel)
+        loop = self._call.get_loop()
+        if not loop.is_closed():
+            loop.call_later(_LISTENING, self._listening.cancel)
 
     async def _listen(self) -> None:
         try:

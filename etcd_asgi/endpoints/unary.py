@@ -63,8 +63,9 @@ class UnaryEndpoint:
                 raise
             finally:
                 self._presence.end(task)
-        except (ClientGone, DecodeError, UpstreamError) as failure:
-            await _fail(failure, transcoder.flavour, send)
+        except (ClientGone, DecodeError, Denied, UpstreamError) as failure:
+            with suppress(OSError):  # the client has left meanwhile
+                await _fail(failure, transcoder.flavour, send)
             return
         length = (b"content-length", b"%d" % len(answer))
         fields = [transcoder.content_type, _UPSTREAM, length]
@@ -94,9 +95,10 @@ class UnaryEndpoint:
             with self._presence.during(body.after):
                 answer = await transcoder.unary(data, headers.metadata, left)
         except (ClientGone, BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
-            if not isinstance(failure, ClientGone):
-                send = await _after_body(body, scope, send)
-            await _fail(failure, flavour, send)
+            with suppress(OSError):  # the client has left meanwhile
+                if not isinstance(failure, ClientGone):
+                    send = await _after_body(body, scope, send)
+                await _fail(failure, flavour, send)
         else:
             fields = (transcoder.content_type, _UPSTREAM)
             with suppress(OSError):  # the client has left meanwhile
@@ -118,12 +120,11 @@ def _again(event: Message, receive: Receive) -> Receive:
 async def _fail(
     failure: ClientGone | Failure | UpstreamError, flavour: Flavour, send: Send
 ) -> None:
-    with suppress(OSError):  # the client has left meanwhile
-        if isinstance(failure, ClientGone):
-            # Nobody reads it, but middleware of the host may insist on an answer.
-            await send_error(send, flavour, Code.CANCELLED, CANCELLED)
-        else:
-            await send_failure(send, flavour, failure)
+    if isinstance(failure, ClientGone):
+        # Nobody reads it, but middleware of the host may insist on an answer.
+        await send_error(send, flavour, Code.CANCELLED, CANCELLED)
+    else:
+        await send_failure(send, flavour, failure)
 
 
 async def _after_body(body: RequestBody, scope: Scope, send: Send) -> Send:

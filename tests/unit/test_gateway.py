@@ -1,12 +1,15 @@
 """The gateway in front of an upstream that does what no etcd does on demand."""
 
 import asyncio
+import gc
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from threading import get_ident
 from typing import Any
 
+import anyio
 import pytest
 from google.protobuf.message import Message as Request
 from starlette.requests import HTTPConnection
@@ -15,6 +18,8 @@ from starlette.types import Message, Scope
 from etcd_asgi import Gateway, Grant, Limits, UpstreamError
 from etcd_asgi.access import Access, passthrough
 from etcd_asgi.codec import exact
+from etcd_asgi.endpoints.unary import UnaryEndpoint
+from etcd_asgi.errors import DecodeError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.upstream import UpstreamStream
 
@@ -239,3 +244,156 @@ async def test_a_header_that_cannot_be_read_is_told(path: str) -> None:
     await Gateway(Upstream(fail))(scope(path, headers=headers), exchange.receive, exchange.send)
     assert (exchange.status, exchange.body["code"]) == (400, 3)
     assert exchange.body["message"] == "invalid grpc-timeout: soon"
+
+
+@pytest.mark.parametrize("headers", [PLAIN, WITH_A_DEADLINE], ids=["plain", "deadline"])
+async def test_a_call_whose_client_leaves_is_cancelled_and_forgotten(
+    headers: list[tuple[bytes, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways: list[str] = []
+    for name in ("answer", "answer_plain"):
+        monkeypatch.setattr(UnaryEndpoint, name, noted(getattr(UnaryEndpoint, name), ways))
+    upstream, client = Slow(), Leaving(b"{}")
+    gateway = Gateway(upstream)
+    with anyio.fail_after(10):
+        await gateway(scope("/v3/kv/put", headers=headers), client.receive, client.send)
+    assert (client.status, client.body["code"], upstream.cancelled) == (499, 1, 1)
+    assert ways == ["answer_plain" if headers is PLAIN else "answer"]
+    (rounds,) = gateway._unary._presence._rounds.values()
+    assert [rounds.new, rounds._met, rounds._waiting] == [{}, {}, {}]
+
+
+def noted(method: Any, names: list[str]) -> Any:
+    """*method*, with its name noted for each call."""
+
+    def call(*given: Any) -> Any:
+        names.append(method.__name__)
+        return method(*given)
+
+    return call
+
+
+class Slow(Upstream):
+    """Puts take for ever, and ranges *seconds*."""
+
+    def __init__(self, seconds: float = 0) -> None:
+        super().__init__(bytes)
+        self._seconds = seconds
+        self.cancelled = 0
+
+    async def unary(
+        self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
+    ) -> bytes:
+        try:
+            await (anyio.sleep_forever() if rpc.endswith("Put") else asyncio.sleep(self._seconds))
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return b""
+
+
+class Leaving(Exchange):
+    """A client that leaves when it has its answer, or after so many seconds."""
+
+    def __init__(self, *pieces: bytes, patience: float = 0.1) -> None:
+        super().__init__(*pieces)
+        self.leaves = asyncio.Event()
+        self._patience = patience
+
+    async def receive(self) -> Message:
+        if self._pieces:
+            return await super().receive()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.leaves.wait(), self._patience)
+        return {"type": "http.disconnect"}
+
+    async def send(self, event: Message) -> None:
+        await super().send(event)
+        if event["type"] == "http.response.body":
+            self.leaves.set()
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1])
+async def test_a_function_of_the_host_may_ask_the_same_gateway(seconds: float) -> None:
+    """Both calls are one task's, and the client's leave ends the outer one."""
+
+    async def authorize(conn: HTTPConnection, rpc: str, message: Request) -> None:
+        if rpc == "KV.Put":
+            inner = Exchange(b"{}")
+            headers = [(b"content-type", b"application/json")]
+            await gateway(scope("/v3/kv/range", headers=headers), inner.receive, inner.send)
+            assert inner.status == 200
+
+    upstream = Slow(seconds)
+    gateway, client = Gateway(upstream, authorize=authorize), Leaving(b"{}")
+    headers = [(b"content-type", b"application/json")]
+    with anyio.fail_after(10):
+        await gateway(scope("/v3/kv/put", headers=headers), client.receive, client.send)
+    assert (client.status, upstream.cancelled) == (499, 1)
+
+
+async def test_a_task_goes_on_after_calls_in_which_there_were_others() -> None:
+    """Servers tell those who still listen that the request is over."""
+
+    async def authorize(conn: HTTPConnection, rpc: str, message: Request) -> None:
+        if rpc == "KV.DeleteRange":
+            await asyncio.sleep(0.06)
+            inner = Exchange(b"{}")
+            await gateway(scope("/v3/kv/range", headers=headers), inner.receive, inner.send)
+
+    headers = [(b"content-type", b"application/json")]
+    gateway, client = Gateway(Slow(0.06), authorize=authorize), Leaving(b"{}", patience=10)
+    await gateway(scope("/v3/kv/deleterange", headers=headers), client.receive, client.send)
+    assert client.status == 200
+    await asyncio.sleep(0.1)  # nobody cancels it
+
+
+def test_a_call_that_is_freed_after_its_loop_was_closed_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gateway = Gateway(Slow())
+
+    async def call(path: str) -> None:
+        exchange = Exchange(b"{}")
+        await gateway(scope(path), exchange.receive, exchange.send)
+
+    loop = asyncio.new_event_loop()
+    under_way = loop.create_task(call("/v3/kv/put"))
+    loop.run_until_complete(asyncio.sleep(0.05))
+    loop.close()
+    asyncio.run(call("/v3/kv/range"))
+    del under_way
+    gc.collect()
+    assert [one.message for one in caplog.records if one.name == "etcd_asgi"] == []
+
+
+async def test_a_client_that_is_gone_is_no_error_wherever_it_is_noticed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def gone(_event: Message) -> None:
+        raise OSError("nobody is there")
+
+    class Broken(Exchange):
+        async def receive(self) -> Message:
+            if len(self._pieces) == 1:
+                raise ConnectionResetError
+            return await super().receive()
+
+    gateway = Gateway(Upstream(bytes))
+    half = Broken(b'{"key": 1}', b"never")
+    await gateway(scope("/v3/kv/range"), half.receive, half.send)
+    assert not half.sent
+    assert not caplog.records
+    asked = scope("/v3/kv/range", headers=[(b"grpc-timeout", b"x")])
+    await gateway(asked, Exchange(b"{}").receive, gone)
+
+
+@pytest.mark.parametrize("path", ["/v3/kv/range", "/v3/watch", "/grant"])
+async def test_what_a_function_of_the_host_raises_is_not_told(path: str) -> None:
+    def access(conn: HTTPConnection) -> Grant:
+        raise DecodeError("secret of the host")
+
+    exchange = Exchange(b"{}")
+    asked = scope(path, method="GET" if path == "/grant" else "POST")
+    await Gateway(Upstream(fail), access=access)(asked, exchange.receive, exchange.send)
+    assert (exchange.status, exchange.body["message"]) == (500, "internal error")

@@ -9,6 +9,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from etcd_asgi import Denied
+from etcd_asgi.errors import DecodeError
 from etcd_asgi.hooks import HookError, ask
 
 HookOf = Callable[[BaseException], Callable[[], Any]]
@@ -39,11 +40,12 @@ def hook_of(request: pytest.FixtureRequest) -> HookOf:
     [
         pytest.param(SystemExit(3), id="exit"),
         pytest.param(asyncio.CancelledError(), id="cancelled"),
+        pytest.param(DecodeError("not the client's"), id="decode"),
         pytest.param(BaseExceptionGroup("", [SystemExit(3)]), id="group"),
         pytest.param(type("Odd", (BaseException,), {})(), id="odd"),
     ],
 )
-async def test_what_would_end_more_than_a_request_ends_the_request(
+async def test_what_would_mean_something_else_is_a_mistake_of_the_hosts(
     hook_of: HookOf, error: BaseException
 ) -> None:
     with pytest.raises(HookError, match=f"hook raised {type(error).__name__}") as caught:
