@@ -14,9 +14,9 @@ from etcd_asgi import proto
 from etcd_asgi.codec.encode import writer
 from etcd_asgi.codec.kinds import is_repeated
 from etcd_asgi.codec.shown import BASE64, Shown
+from etcd_asgi.codec.wire import DELIMITED, FIXED32, FIXED64, VARINT
 
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_FIXED = {_FIXED64: 8, _FIXED32: 4}
+_FIXED = {FIXED64: 8, FIXED32: 4}
 
 
 def encode(descriptor: Descriptor, data: bytes, shown: Shown = BASE64) -> str:
@@ -68,9 +68,9 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, int | None, int]]:
         start = at
         tag, at = _varint(data, at)
         kind, content = tag & 7, None
-        if kind == _VARINT:
+        if kind == VARINT:
             _, at = _varint(data, at)
-        elif kind == _LENGTH:
+        elif kind == DELIMITED:
             length, content = _varint(data, at)
             at = content + length
         elif kind in _FIXED:

@@ -61,8 +61,7 @@ def encoder(descriptor: Descriptor, shown: Shown = BASE64) -> Callable[[Message]
     def encode_message(message: Message) -> bytes:
         aside: list[bytes] = []
         text = write(message, aside)
-        # As compact() does, without the call.
-        return _together(compact(text), aside) if aside else text.encode().replace(b"\n", b"")
+        return _together(compact(text), aside) if aside else compact(text)
 
     return encode_message
 

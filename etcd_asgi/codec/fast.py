@@ -4,30 +4,23 @@ The C scanner of the standard library reads the text; a plan writes the wire for
 it found, with no message in between. Whatever every release of etcd's gateway takes alike is taken
 here; anything else is :class:`Irregular`, and the exact reader decides what it means. So this file
 knows no dialect and no error text.
-
-Source of the wire form: protobuf.dev, Encoding.
 """
 
 from __future__ import annotations
 
-import re
 from binascii import a2b_base64
 from collections.abc import Callable
 from functools import cache
 from json import JSONDecoder
 from typing import Any, NoReturn, TypeVar
 
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from etcd_asgi.codec import regular, wire
 from etcd_asgi.codec.kinds import is_repeated
-from etcd_asgi.codec.text import MEMBER
+from etcd_asgi.codec.regular import Convert, Irregular
 
 T = TypeVar("T")
-
-
-class Irregular(ValueError):
-    """The text is not in the common form. It may be right all the same."""
-
 
 Pairs = tuple[tuple[str, Any], ...]
 """A JSON object as the scanner gives it; a list stays a list."""
@@ -41,18 +34,9 @@ Put = Callable[[Any, int], bytes]
 Plan = Callable[[Descriptor], Write]
 """From a message type to its :data:`Write`."""
 
-Convert = Callable[[Any], Any]
-"""From a JSON value to bytes, or to an integer."""
-
 _LONG, _MANY = 64 * 1024, 20_000
 """A body of more bytes with more objects and lists than this is for the exact reader alone: that
 one lets other threads run meanwhile, while the scanner of the standard library does not."""
-
-_VARINT, _DELIMITED = 0, 2
-_DIGIT = 0x80
-_ONE_BYTE = tuple(bytes((number,)) for number in range(_DIGIT))
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})").fullmatch
-_UNSIGNED_INTEGER = re.compile(r"0|[1-9][0-9]{0,19}").fullmatch
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -151,15 +135,15 @@ def _put(field: FieldDescriptor, put_bytes: Callable[[FieldDescriptor], Put], pl
     if field.type == FieldDescriptor.TYPE_BYTES:
         put = put_bytes(field)
     elif field.type == FieldDescriptor.TYPE_STRING:
-        put = _put_delimited(field, _string)
+        put = _put_delimited(field, regular.string)
     else:
-        put = _put_integer(field, _conversion(field))
+        put = _put_integer(field, regular.integer(field))
     return _put_each(put) if is_repeated(field) else put
 
 
 def _put_base64(field: FieldDescriptor) -> Put:
     """Without a function for the value: nearly every request has such a field."""
-    tag, has_default = _tag(field, _DELIMITED), _has_default(field)
+    tag, has_default = wire.tag(field.number, wire.DELIMITED), _has_default(field)
 
     def put(value: Any, depth: int) -> bytes:  # noqa: ARG001 - a Put takes it
         if type(value) is not str or len(value) & 3:  # strict mode overlooks surplus padding
@@ -168,31 +152,31 @@ def _put_base64(field: FieldDescriptor) -> Put:
         size = len(content)
         if not size and has_default:
             return b""
-        return tag + (_ONE_BYTE[size] if size < _DIGIT else _varint(size)) + content
+        return tag + (wire.ONE_BYTE[size] if size < wire.MORE else wire.varint(size)) + content
 
     return put
 
 
 def _put_text(field: FieldDescriptor) -> Put:
-    return _put_delimited(field, _text)
+    return _put_delimited(field, regular.text)
 
 
 def _put_delimited(field: FieldDescriptor, convert: Convert) -> Put:
-    tag, has_default = _tag(field, _DELIMITED), _has_default(field)
+    tag, has_default = wire.tag(field.number, wire.DELIMITED), _has_default(field)
 
     def put(value: Any, depth: int) -> bytes:  # noqa: ARG001 - a Put takes it
         content = convert(value)
-        return b"" if not content and has_default else tag + _varint(len(content)) + content
+        return b"" if not content and has_default else tag + wire.varint(len(content)) + content
 
     return put
 
 
 def _put_integer(field: FieldDescriptor, convert: Convert) -> Put:
-    tag, has_default = _tag(field, _VARINT), _has_default(field)
+    tag, has_default = wire.tag(field.number, wire.VARINT), _has_default(field)
 
     def put(value: Any, depth: int) -> bytes:  # noqa: ARG001 - a Put takes it
         number = convert(value)
-        return b"" if not number and has_default else tag + _varint(number)
+        return b"" if not number and has_default else tag + wire.varint(number)
 
     return put
 
@@ -214,19 +198,19 @@ def _late_plan(descriptor: Descriptor, plan: Plan) -> Callable[[], Write]:
 
 
 def _put_message(field: FieldDescriptor, plan: Callable[[], Write]) -> Put:
-    tag = _tag(field, _DELIMITED)
+    tag = wire.tag(field.number, wire.DELIMITED)
 
     def put(value: Any, depth: int) -> bytes:
         if type(value) is not tuple or depth <= 1:
             raise Irregular
         content = plan()(value, depth - 1)
-        return tag + _varint(len(content)) + content
+        return tag + wire.varint(len(content)) + content
 
     return put
 
 
 def _put_messages(field: FieldDescriptor, plan: Callable[[], Write]) -> Put:
-    tag = _tag(field, _DELIMITED)
+    tag = wire.tag(field.number, wire.DELIMITED)
 
     def put(value: Any, depth: int) -> bytes:
         if type(value) is not list or depth <= 1:
@@ -237,14 +221,10 @@ def _put_messages(field: FieldDescriptor, plan: Callable[[], Write]) -> Put:
             if type(item) is not tuple:
                 raise Irregular
             content = write(item, depth - 1)
-            parts += tag, _varint(len(content)), content
+            parts += tag, wire.varint(len(content)), content
         return b"".join(parts)
 
     return put
-
-
-def _tag(field: FieldDescriptor, wire_type: int) -> bytes:
-    return _varint(field.number << 3 | wire_type)
 
 
 def _has_default(field: FieldDescriptor) -> bool:
@@ -253,102 +233,3 @@ def _has_default(field: FieldDescriptor) -> bool:
     A member of a oneof and an element of a list are there whatever they hold.
     """
     return field.containing_oneof is None and not is_repeated(field)
-
-
-def _varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; a negative number as the 64 bits that it has."""
-    if 0 <= number < _DIGIT:
-        return _ONE_BYTE[number]
-    number &= 2**64 - 1
-    digits = []
-    while number >= _DIGIT:
-        digits.append(number & (_DIGIT - 1) | _DIGIT)
-        number >>= 7
-    digits.append(number)
-    return bytes(digits)
-
-
-def _text(value: Any) -> bytes:
-    """In text mode: a string, which the scanner found to be Unicode, or the object."""
-    if type(value) is str:
-        return value.encode()
-    if type(value) is not tuple or len(value) != 1 or value[0][0] != MEMBER:
-        raise Irregular
-    inner = value[0][1]
-    if type(inner) is not str or len(inner) & 3:
-        raise Irregular
-    return a2b_base64(inner, strict_mode=True)
-
-
-def _string(value: Any) -> bytes:
-    if type(value) is not str:
-        raise Irregular
-    return value.encode()
-
-
-def _bool(value: Any) -> bool:
-    if type(value) is not bool:
-        raise Irregular
-    return value
-
-
-def _conversion(field: FieldDescriptor) -> Convert:
-    """From the JSON value of *field* to the integer that is written for it."""
-    match field.type:
-        case FieldDescriptor.TYPE_BOOL:
-            return _bool
-        case FieldDescriptor.TYPE_ENUM:
-            assert field.enum_type is not None
-            return _enum_conversion(field.enum_type)
-        case FieldDescriptor.TYPE_UINT64:
-            return _unsigned(64)
-        case FieldDescriptor.TYPE_UINT32:
-            return _unsigned(32)
-        case FieldDescriptor.TYPE_INT64:
-            return _signed(64)
-        case FieldDescriptor.TYPE_INT32:
-            return _signed(32)
-    raise AssertionError(f"no conversion for {field.full_name}")
-
-
-def _signed(bits: int) -> Convert:
-    end = 1 << (bits - 1)
-
-    def convert(value: Any) -> int:
-        if type(value) is str and _INTEGER(value):
-            value = int(value)
-        if type(value) is int and -end <= value < end:
-            return value
-        raise Irregular
-
-    return convert
-
-
-def _unsigned(bits: int) -> Convert:
-    end = 1 << bits
-
-    def convert(value: Any) -> int:
-        if type(value) is str and _UNSIGNED_INTEGER(value):
-            value = int(value)
-        elif value == 0:  # it may have been -0
-            raise Irregular
-        if type(value) is int and 0 <= value < end:
-            return value
-        raise Irregular
-
-    return convert
-
-
-def _enum_conversion(enum: EnumDescriptor) -> Convert:
-    numbers = {value.name: value.number for value in enum.values}
-    number = _signed(32)
-
-    def convert(value: Any) -> int:
-        if type(value) is str:
-            if value not in numbers:
-                raise Irregular
-            return numbers[value]
-        other: int = number(value)
-        return other
-
-    return convert

@@ -12,6 +12,7 @@ from etcd_asgi import proto
 from etcd_asgi.bindings import bindings
 from etcd_asgi.codec import fast
 from etcd_asgi.codec.kinds import is_repeated
+from etcd_asgi.codec.regular import Irregular
 
 ROOTS = sorted(
     {one.full_name for binding in bindings() for one in (binding.request, binding.response)}
@@ -45,7 +46,7 @@ def read_fast(descriptor: Descriptor, body: bytes, depth: int, *, text: bool = F
 
 
 def _raise_irregular(body: bytes) -> NoReturn:
-    raise fast.Irregular(body)
+    raise Irregular(body)
 
 
 def messages(full_name: str, depth: int = 4) -> st.SearchStrategy[Message]:

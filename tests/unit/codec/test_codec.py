@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcd_asgi import codec, proto
-from etcd_asgi.codec import Dialect, columns, exact, fast
+from etcd_asgi.codec import Dialect, columns, exact
+from etcd_asgi.codec.regular import Irregular
 from etcd_asgi.errors import DecodeError
 from tests.unit.codec.messages import ROOTS, messages, oracle_dict, read_fast
 
@@ -74,7 +75,7 @@ def test_json_of_json_format_is_read_as_it_reads_it(
 def outcome(read: Any) -> Any:
     try:
         return read()
-    except (fast.Irregular, DecodeError) as error:
+    except (Irregular, DecodeError) as error:
         return type(error)
 
 
@@ -106,7 +107,7 @@ def test_what_the_fast_reader_takes_the_exact_one_reads_alike(
 ) -> None:
     descriptor, body = proto.message_type(name), json.dumps(document).encode()
     taken = outcome(lambda: read_fast(descriptor, body, DEPTH))
-    if taken is not fast.Irregular:
+    if taken is not Irregular:
         assert exact.decode(descriptor, body, dialect, max_depth=DEPTH) == taken
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_asgi.codec import exact, fast
+from etcd_asgi.codec import exact
 from etcd_asgi.codec.dialect import Dialect
+from etcd_asgi.codec.regular import Irregular
 from tests.conformance.fuzz_bodies import bodies
 from tests.unit.codec.forms import REQUESTS, Form, body_of, forms
 from tests.unit.codec.messages import read_fast
@@ -22,7 +23,7 @@ def test_the_fast_reader_reads_a_form_like_the_exact_one_or_not_at_all(
     descriptor, body = REQUESTS[form["path"]], body_of(form)
     try:
         message = read_fast(descriptor, body, MAX_DEPTH)
-    except fast.Irregular:
+    except Irregular:
         return
     assert message == exact.decode(descriptor, body, dialect, max_depth=MAX_DEPTH)
 
@@ -35,7 +36,7 @@ def test_what_the_fast_reader_takes_the_exact_one_takes_alike(seed: int, dialect
     for path, body in bodies(seed, 2_000):
         try:
             message = read_fast(REQUESTS[path], body, MAX_DEPTH)
-        except fast.Irregular:
+        except Irregular:
             continue
         regular += 1
         assert message == exact.decode(REQUESTS[path], body, dialect, max_depth=MAX_DEPTH), body
