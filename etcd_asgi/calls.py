@@ -10,7 +10,7 @@ from etcd_asgi import media
 from etcd_asgi.admission import Admission
 from etcd_asgi.bindings import Kind
 from etcd_asgi.endpoints import routing, sse, watch_query
-from etcd_asgi.endpoints.answers import without_reading
+from etcd_asgi.endpoints.answers import after_short_body
 from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.sse import EventEndpoint
 from etcd_asgi.endpoints.stream import StreamEndpoint
@@ -49,7 +49,8 @@ class HttpCalls:
         transcoder, admission = route.transcoder, self._admission
         try:
             if is_form_override(headers) and headers.method_override != "POST":
-                await routing.wrong_method(scope, without_reading(scope, send), route.flavour)
+                early = await after_short_body(scope, receive, send)
+                await routing.wrong_method(scope, early, route.flavour)
                 return
             if "=" in headers.content_type or "=" in headers.accept:
                 modes = media.modes(headers.content_type, headers.accept)
@@ -57,7 +58,8 @@ class HttpCalls:
             if headers.ambient or not admission.is_open:
                 transcoder = await admission.admit(transcoder, headers, scope)
         except (DecodeError, Denied) as error:
-            await send_failure(without_reading(scope, send), route.flavour, error)
+            early = await after_short_body(scope, receive, send)
+            await send_failure(early, route.flavour, error)
             return
         if route.kind is Kind.UNARY:
             await self._unary.answer(transcoder, headers, scope, receive, send)
@@ -77,7 +79,8 @@ class HttpCalls:
             base = route.transcoder.in_modes(modes)
             transcoder = await self._admission.admit(base, headers, scope)
         except (DecodeError, Denied) as error:
-            await send_failure(without_reading(scope, send), route.flavour, error)
+            early = await after_short_body(scope, receive, send)
+            await send_failure(early, route.flavour, error)
             return
         with closing(transcoder):
             await self._events.watch(transcoder, headers, query, scope, receive, send)

@@ -9,7 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from etcd_asgi import media
 from etcd_asgi.access import Access, passthrough
@@ -19,8 +21,14 @@ from etcd_asgi.bindings import Kind
 from etcd_asgi.calls import HttpCalls, headers_of
 from etcd_asgi.credentials import Password
 from etcd_asgi.endpoints import routing, watch_query, websocket
-from etcd_asgi.endpoints.answers import send_error, without_reading
+from etcd_asgi.endpoints.answers import (
+    SendFailed,
+    after_short_body,
+    has_disconnected,
+    send_error,
+)
 from etcd_asgi.endpoints.backup import BackupBroken
+from etcd_asgi.endpoints.bodies import ClientGone
 from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
@@ -30,7 +38,7 @@ from etcd_asgi.endpoints.static import StaticFiles
 from etcd_asgi.endpoints.stream import StreamEndpoint
 from etcd_asgi.endpoints.unary import UnaryEndpoint
 from etcd_asgi.endpoints.vitals import Vitals
-from etcd_asgi.endpoints.websocket import WebSocketEndpoint
+from etcd_asgi.endpoints.websocket import NOT_UPGRADED, WebSocketEndpoint, is_handshake
 from etcd_asgi.errors import DecodeError, Denied
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.passage import Authorize
@@ -122,7 +130,7 @@ class Gateway:
         vitals = Vitals(self._admission.identities.own(), self._limits, f"{self._first.release}.0")
         self._neighbours = Neighbours(vitals, self._admission.grant, self._first)
         self._streams = OpenStreams(self._limits.max_streams)
-        presence = Presence()
+        presence = Presence(self._streams, self._limits.request_timeout)
         self._unary = UnaryEndpoint(presence)
         self._calls = HttpCalls(self._admission, self._unary, StreamEndpoint(self._streams))
         self._sockets = WebSocketEndpoint(self._streams, presence)
@@ -144,12 +152,7 @@ class Gateway:
                         route = await self._no_call(path, scope, receive, send)
                         if route is None:
                             return
-                    try:
-                        headers, base = headers_of(scope), route.transcoder
-                    except DecodeError as error:
-                        early = without_reading(scope, send)
-                        await send_failure(early, route.flavour, error)
-                        return
+                    headers, base = headers_of(scope), route.transcoder
                     if headers.is_plain and self._is_open and route.kind is Kind.UNARY:
                         # Most calls: of these nothing is to be asked. They go straight to their
                         # endpoint, as each function on the way of a small call costs it.
@@ -158,9 +161,8 @@ class Gateway:
                         await self._calls.post(route, headers, scope, receive, send)
                 except (HTTPException, BackupBroken):
                     raise  # from the host's receive or send, or an answer that must not seem whole
-                except Exception:
-                    logger.exception("error while answering %s", path)
-                    await self._mistake(route, path, send)
+                except Exception as error:  # noqa: BLE001 - logged there
+                    await self._failed(error, route, scope, receive, send)
             case "websocket":
                 await self._websocket(scope, receive, send)
             case "lifespan":
@@ -192,15 +194,26 @@ class Gateway:
         async with self:
             yield
 
-    async def _mistake(self, route: Route | None, path: str, send: Send) -> None:
-        with suppress(Exception):  # the answer may have begun, or the client may be gone
-            one = route.flavour if route else self._routes.flavour_of(path) or self._first
-            await send_error(send, one, Code.INTERNAL, "internal error")
+    async def _failed(
+        self, error: Exception, route: Route | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """End a request for which no endpoint has found an answer."""
+        one = route.flavour if route else self._routes.flavour_of(local_path(scope)) or self._first
+        if isinstance(error, DecodeError):  # of its headers: nothing has been answered yet
+            with suppress(ClientGone):
+                await send_failure(await after_short_body(scope, receive, send), one, error)
+        elif not await _is_disconnect(error, receive):
+            logger.error("error while answering %r", local_path(scope), exc_info=error)
+            with suppress(Exception):  # the answer may have begun, or the client may be gone
+                await send_error(send, one, Code.INTERNAL, "internal error")
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> Route | None:
         """Answer what is no POST of a known path; give the route of what is one after all."""
-        path, early = without_added_slash(path, scope), without_reading(scope, send)
+        path = without_added_slash(path, scope)
         one = self._routes.flavour_of(path)
+        if scope["method"] == "POST" and one and (route := self._routes.find(path, one)):
+            return route
+        early = await after_short_body(scope, receive, send)
         if scope["method"] == "OPTIONS" and (one or self._first).options:
             await routing.options(early)
         elif path in PATHS:
@@ -211,8 +224,8 @@ class Gateway:
             await routing.outside(scope, early)
         elif (route := self._routes.find(path, one)) is None:
             await routing.not_found(scope, early, one)
-        elif scope["method"] == "POST":
-            return route
+        elif scope["method"] == "GET" and is_handshake(scope):
+            await send_failure(early, one, Denied(400, NOT_UPGRADED))
         elif route.watches and watch_query.is_asked(scope):
             await self._calls.watch_by_get(route, scope, receive, send)
         else:
@@ -237,23 +250,27 @@ class Gateway:
         except Denied as error:
             await self._refuse(one, error, scope, receive, send)
             return
-        await websocket.accept(scope, receive, send)
-        if transcoder is None:
-            await websocket.unknown_path(send, one)
-            return
         try:
-            await self._sockets.answer(transcoder, headers, receive, send)
-        except Exception:
-            logger.exception("error in a WebSocket of %s", path)
-            with suppress(Exception):  # the client may be gone
-                await websocket.broken(send)
+            await websocket.accept(scope, receive, send)
+            if transcoder is None:
+                await websocket.unknown_path(send, one)
+            else:
+                await self._sockets.answer(transcoder, headers, receive, send)
+        except Exception as error:  # noqa: BLE001 - logged there
+            if not await _is_disconnect(error, receive):
+                await _break(error, path, send)
         finally:
-            transcoder.close()
+            if transcoder is not None:
+                transcoder.close()
 
     async def _refuse(
         self, one: Flavour | None, refusal: Denied, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        await routing.refuse_websocket(scope, receive, send, one or self._first, refusal)
+        try:
+            await routing.refuse_websocket(scope, receive, send, one or self._first, refusal)
+        except (ClientGone, SendFailed) as error:
+            if not await _is_disconnect(error, receive):
+                raise
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Stand-alone: nothing to do at startup, connections to close at shutdown."""
@@ -265,6 +282,26 @@ class Gateway:
                 await self.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def _break(error: Exception, path: str, send: Send) -> None:
+    """Close a WebSocket for an error that its client is not told."""
+    logger.error("error in a WebSocket of %r", path, exc_info=error)
+    with suppress(Exception):  # the client may be gone
+        await websocket.broken(send)
+
+
+async def _is_disconnect(error: Exception, receive: Receive) -> bool:
+    """Tell whether a request has ended in *error* as its client has disconnected.
+
+    Servers, and middleware of the host, raise errors of many kinds where they cannot send.
+    """
+    if isinstance(error, SendFailed):
+        return await has_disconnected(receive)
+    return isinstance(error, _DISCONNECTS)
+
+
+_DISCONNECTS = (ClientGone, ClientDisconnect, WebSocketDisconnect)
 
 
 def _has_certificate(tls: TLS | None) -> bool:

@@ -24,7 +24,12 @@ class Limits:
     """Levels of messages in a request: a transaction in a transaction is two more."""
 
     max_streams: int = 10_000
-    """Streams that one gateway has open at a time; one more is answered with 429."""
+    """All that waits on one gateway at a time: streams, WebSockets, calls that etcd does not answer
+    at once, such as locks, and requests that have not come whole. One more is answered with 429."""
+
+    request_timeout: float = 60.0
+    """How long a client may take for its request: the body of a call, or what a stream or WebSocket
+    begins with. Beyond it the answer is 408."""
 
     connect_timeout: float = 5.0
     """How long a call waits for a connection to etcd before it fails with 503."""
@@ -63,6 +68,9 @@ class Limits:
 
     health_timeout: float = 2.0
     """How long ``/health`` and ``/readyz`` wait for etcd."""
+
+    health_cache_time: float = 1.0
+    """How long the health of etcd is told without asking it again."""
 
     max_etcd_users: int = 1000
     """Credentials whose tokens are kept; those used least recently log in again."""

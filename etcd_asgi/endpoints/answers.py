@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Iterable
 
-from starlette.types import Message, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
+from etcd_asgi.endpoints.bodies import ClientGone, asks_beforehand, skip_short
 from etcd_asgi.errors import Denied
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
@@ -39,14 +41,26 @@ async def send_empty(send: Send, status: int, headers: Headers = ()) -> None:
     await _send(send, status, b"", headers)
 
 
-def without_reading(scope: Scope, send: Send) -> Send:
-    """*send* for an answer that is given before the request's body has been read.
+async def after_short_body(scope: Scope, receive: Receive, send: Send) -> Send:
+    """Return *send* for an answer to a request of which nothing has been read.
 
-    It closes an HTTP/1 connection that has a body under way, as Go's net/http does after much of
-    it: what is left of the body would be taken for the next request, or hold it up.
+    A short body is read and dropped, so that the connection can be used again. With a longer one
+    it is closed: see :func:`without_reading`.
+
+    Source: Go net/http server.go, maxPostHandlerReadBytes.
     """
-    has_body = any(name in _BODY_HEADERS and value != b"0" for name, value in scope["headers"])
-    if not (has_body and scope.get("http_version", "1.1").startswith("1")):
+    if _closes(scope) and not asks_beforehand(scope) and await skip_short(scope, receive):
+        return send
+    return without_reading(scope, send)
+
+
+def without_reading(scope: Scope, send: Send) -> Send:
+    """Return *send* for an answer that is given before the request's body has been read.
+
+    It closes an HTTP/1 connection that has a body under way: what is left of the body would be
+    taken for the next request, or hold it up.
+    """
+    if not _closes(scope):
         return send
 
     async def closing(event: Message) -> None:
@@ -55,6 +69,12 @@ def without_reading(scope: Scope, send: Send) -> Send:
         await send(event)
 
     return closing
+
+
+def _closes(scope: Scope) -> bool:
+    """Tell whether a body that is not read keeps the connection from being used again."""
+    has_body = any(name in _BODY_HEADERS and value != b"0" for name, value in scope["headers"])
+    return has_body and str(scope.get("http_version", "1.1")).startswith("1")
 
 
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
@@ -108,7 +128,48 @@ def _header_value(text: str) -> bytes:
 
 async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
     for event in events(status, body, headers):
+        await emit(send, event)
+
+
+class SendFailed(Exception):
+    """The server, or middleware of the host, could not send; the cause tells how.
+
+    Most often the client has disconnected: servers say so in ways of their own.
+    """
+
+
+async def emit(send: Send, event: Message) -> None:
+    """Send an ASGI message.
+
+    Raises:
+        ClientGone: the server says that nobody is there to read it.
+        SendFailed: it cannot be sent, for another reason or for this one.
+    """
+    try:
         await send(event)
+    except OSError:
+        raise ClientGone from None
+    except (ClientGone, SendFailed):
+        raise
+    except Exception as error:
+        raise SendFailed from error
+
+
+_LOOK_TIME = 1.0
+"""Seconds in which a server tells of a disconnect that it knows of."""
+
+
+async def has_disconnected(receive: Receive) -> bool:
+    """Tell whether the client of a request that could not be answered has disconnected."""
+    try:
+        async with asyncio.timeout(_LOOK_TIME):
+            while not (await receive())["type"].endswith(".disconnect"):  # noqa: ASYNC110
+                await asyncio.sleep(0)  # some hosts give the same message for ever
+    except TimeoutError:
+        return False
+    except Exception:  # noqa: BLE001 - some servers and hosts raise what they like once it is over
+        return True
+    return True
 
 
 def events(status: int, body: bytes, headers: Headers) -> tuple[Message, Message]:

@@ -18,6 +18,7 @@ from etcd_asgi.bindings import Kind
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.failures import Failure, as_error
 from etcd_asgi.endpoints.inputs import Input
+from etcd_asgi.endpoints.presence import too_slow
 from etcd_asgi.endpoints.watching import Watches, asks_for_something, is_empty
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
@@ -91,6 +92,11 @@ class Conversation:
     def flavour(self) -> Flavour:
         """Whose errors the client understands."""
         return self._transcoder.flavour
+
+    @property
+    def input_over(self) -> bool:
+        """Whether the input has been read to its end."""
+        return self._source.is_over()
 
     async def carry(self, output: Output, metadata: Metadata, timeout: float | None) -> None:
         """Make the call with what the client sends, and send etcd's answers to *output*.
@@ -213,14 +219,18 @@ class Conversation:
 
         Source: grpc-gateway runtime/context.go: the deadline is set before the body is read.
         """
-        if deadline is None:
-            return await self._first(), None
-        never_begun = deadline <= self.loop.time()
-        timer = self.loop.call_at(deadline, self.end, exceeded(local=never_begun))
+        patience = self._transcoder.limits.request_timeout
+        limit = self.loop.call_later(patience, self.end, too_slow(patience))
+        timers = [limit]
+        if deadline is not None:
+            never_begun = deadline <= self.loop.time()
+            timers.append(self.loop.call_at(deadline, self.end, exceeded(local=never_begun)))
         try:
-            return await self._first(), deadline - self.loop.time()
+            first = await self._first()
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
+        return first, None if deadline is None else deadline - self.loop.time()
 
     async def _first(self) -> bytes | None:
         """The first request that etcd would answer, serialized; ``None`` if the input is empty."""

@@ -8,8 +8,16 @@ from typing import Protocol
 from starlette.types import Message, Receive
 
 from etcd_asgi.codec import check_begun
-from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, leave
+from etcd_asgi.endpoints.bodies import (
+    BodyTooLarge,
+    ClientGone,
+    body_of,
+    leave,
+    received,
+    refuse_if_lost,
+)
 from etcd_asgi.framing import Splitter
+from etcd_asgi.metadata import Headers
 
 
 class Input(Protocol):
@@ -19,7 +27,8 @@ class Input(Protocol):
         """The next JSON value; ``None`` at the end of the input.
 
         Raises:
-            DecodeError: a value has begun that no JSON begins with.
+            DecodeError: a value has begun that no JSON begins with, or a body that was announced
+                does not arrive.
             BodyTooLarge: a value is longer than the limit.
             ClientGone: the client left.
         """
@@ -39,12 +48,21 @@ class Input(Protocol):
 
 
 class HttpInput:
-    """A request body, read while the answer flows."""
+    """A request body, read while the answer flows.
 
-    __slots__ = ("_more", "_receive", "_values")
+    Args:
+        receive: of the request.
+        limit: bytes that one value may have.
+        headers: of the request, which may announce a body.
+    """
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    __slots__ = ("_headers", "_more", "_receive", "_values")
+
+    def __init__(self, receive: Receive, limit: int, headers: Headers = ()) -> None:
         self._receive = receive
+        self._headers: Headers | None = headers
+        """``None`` once some of the body has come."""
+
         self._more = True
         self._values: _Values | None = _Values(limit)
         """``None`` once the body has been read: a watch may go on for long."""
@@ -54,11 +72,14 @@ class HttpInput:
         if self._values is None:
             return None
         while (value := await self._values.next()) is None and self._more:
-            event = await self._receive()
-            if event["type"] == "http.disconnect":
-                raise ClientGone
+            event = await received(self._receive)
+            piece = body_of(event)
             self._more = event.get("more_body", False)
-            self._values.add(event.get("body", b""))
+            if piece:
+                self._headers = None
+            elif not self._more and self._headers is not None:
+                refuse_if_lost(self._headers)
+            self._values.add(piece)
         if value is None:
             value, self._values = self._values.rest(), None
         elif not self._more and self._values.is_empty():
@@ -117,10 +138,13 @@ class SocketInput:
 class _Values:
     """The values in what has come, each up to a limit."""
 
-    __slots__ = ("_at", "_limit", "_piece", "_splitter", "_whole")
+    __slots__ = ("_at", "_limit", "_piece", "_probes", "_splitter", "_whole")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._probes = _PROBES_BYTES
+        """Bytes that may still be probed."""
+
         self._splitter = Splitter()
         self._piece, self._at = b"", 0
         """What has come last, and how much of it has been looked at."""
@@ -150,7 +174,9 @@ class _Values:
         values = splitter.feed(piece)
         if splitter.pending_bytes > limit or any(len(value) > limit for value in values):
             raise BodyTooLarge(limit)
-        if not values and 0 < splitter.pending_bytes <= _PROBED_BYTES:
+        self._probes += _PROBES_PER_BYTE * len(piece)
+        if not values and 0 < splitter.pending_bytes <= min(_PROBED_BYTES, self._probes):
+            self._probes -= splitter.pending_bytes
             check_begun(splitter.pending)
         values.reverse()
         self._whole = values
@@ -171,3 +197,8 @@ _SLICE_BYTES = 16 * 1024
 _PROBED_BYTES = 4096
 """Up to this length a value that is not whole is looked at for faults, so that a client which
 waits for an answer gets one. Longer ones are when they are whole, or the input ends."""
+
+_PROBES_BYTES = 4 * _PROBED_BYTES
+_PROBES_PER_BYTE = 8
+"""How many bytes are looked at for faults: so many, and so many for each byte that comes. A value
+that comes in a thousand pieces is not looked at after each: that would take quadratic time."""

@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from starlette.types import Message as Event
 from starlette.types import Send
 
-from etcd_asgi.endpoints.answers import CANCELLED, Headers, send_error
+from etcd_asgi.endpoints.answers import CANCELLED, Headers, emit, send_error
 from etcd_asgi.endpoints.bodies import ClientGone
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.status import Code
@@ -54,10 +54,7 @@ class Flow:
 
     async def emit(self, event: Event) -> None:
         """Send any event."""
-        try:
-            await self._send(event)
-        except OSError:
-            raise ClientGone from None
+        await emit(self._send, event)
 
 
 class Lines:

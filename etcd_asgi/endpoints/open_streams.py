@@ -1,55 +1,87 @@
-"""The streaming calls under way, to be ended together."""
+"""All that waits on a gateway: counted together, up to one limit, and ended together."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
-from etcd_asgi.endpoints.conversation import Conversation
 from etcd_asgi.errors import CLOSING, UpstreamError
 from etcd_asgi.status import Code
 
 
+class Waiting(Protocol):
+    """Something that waits: a streaming call, a WebSocket, a unary call or a request body."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that it waits on."""
+        ...
+
+    def end(self, how: UpstreamError) -> None:
+        """End it from this side, as the gateway is closed."""
+        ...
+
+
 class OpenStreams:
-    """All conversations of a gateway, up to a limit."""
+    """All that waits on one gateway, up to a limit.
+
+    Args:
+        limit: how many may wait at a time.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._open: set[Conversation] = set()
+        self._open: set[Waiting] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def entered(self, conversation: Conversation) -> Place:
-        """Count *conversation* in, for as long as the context lasts.
+    def entered(self, one: Waiting) -> Place:
+        """Count *one* in, for as long as the context lasts.
+
+        Raises:
+            UpstreamError: there are too many.
+        """
+        self.take(one)
+        return Place(self, one)
+
+    def take(self, one: Waiting) -> None:
+        """Count *one* in.
 
         Raises:
             UpstreamError: there are too many.
         """
         if len(self._open) >= self._limit:
-            text = f"too many open streams: this gateway takes {self._limit}"
-            raise UpstreamError(Code.RESOURCE_EXHAUSTED, text, local=True)
-        self._open.add(conversation)
-        return Place(self._open, conversation)
+            raise UpstreamError(
+                Code.RESOURCE_EXHAUSTED,
+                f"too many open streams and waiting requests: this gateway takes {self._limit}",
+                local=True,
+            )
+        self._open.add(one)
+
+    def give_back(self, one: Waiting) -> None:
+        """Count *one* out, if it was counted."""
+        self._open.discard(one)
 
     def end_all(self) -> None:
-        """End those of the running event loop."""
+        """End all that waits on the running event loop."""
         loop = asyncio.get_running_loop()
-        for conversation in list(self._open):
-            if conversation.loop is loop:
-                conversation.end(UpstreamError(Code.UNAVAILABLE, CLOSING))
+        for one in list(self._open):
+            if one.loop is loop:
+                one.end(UpstreamError(Code.UNAVAILABLE, CLOSING))
 
 
 class Place:
-    """The place of a conversation among the open ones, as a context manager."""
+    """The place of something that waits, as a context manager."""
 
-    __slots__ = ("_conversation", "_open")
+    __slots__ = ("_among", "_one")
 
-    def __init__(self, among: set[Conversation], conversation: Conversation) -> None:
-        self._open = among
-        self._conversation = conversation
+    def __init__(self, among: OpenStreams, one: Waiting) -> None:
+        self._among = among
+        self._one = one
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *_: object) -> None:
-        self._open.discard(self._conversation)
+        self._among.give_back(self._one)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from starlette.types import Message, Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import send_denied, send_empty, send_error, send_text
+from etcd_asgi.endpoints.answers import emit, send_denied, send_empty, send_error, send_text
 from etcd_asgi.errors import Denied
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
@@ -58,11 +58,11 @@ async def refuse_websocket(
     """Refuse an upgrade: with an HTTP answer where the server can send one, else by closing."""
     await receive()
     if "websocket.http.response" not in (scope.get("extensions") or {}):
-        await send({"type": "websocket.close", "code": 1008, "reason": error.message})
+        await emit(send, {"type": "websocket.close", "code": 1008, "reason": error.message})
         return
 
     async def as_websocket(event: Message) -> None:
-        await send({**event, "type": f"websocket.{event['type']}"})
+        await emit(send, {**event, "type": f"websocket.{event['type']}"})
 
     if error.message == OUTSIDE:
         await send_text(as_websocket, 404, OUTSIDE)
@@ -76,6 +76,7 @@ def _without_body(scope: Scope, send: Send) -> Send:
         return send
 
     async def headers_only(event: Message) -> None:
-        await send({**event, "body": b""} if event["type"] == "http.response.body" else event)
+        dropped = event["type"] == "http.response.body"
+        await emit(send, {**event, "body": b""} if dropped else event)
 
     return headers_only

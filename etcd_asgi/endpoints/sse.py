@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints import watch_query
-from etcd_asgi.endpoints.answers import without_reading
+from etcd_asgi.endpoints.answers import after_short_body
 from etcd_asgi.endpoints.events import Events
 from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.following import Following
@@ -38,9 +38,10 @@ class EventEndpoint:
         try:
             after = watch_query.revision(last_event_id(scope))
         except DecodeError as error:
-            await send_failure(without_reading(scope, send), transcoder.flavour, error)
+            early = await after_short_body(scope, receive, send)
+            await send_failure(early, transcoder.flavour, error)
             return
-        source = HttpInput(receive, transcoder.limits.max_body_bytes)
+        source = HttpInput(receive, transcoder.limits.max_body_bytes, scope["headers"])
         await self._answer(transcoder, headers, source, after, scope, send)
 
     async def watch(

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope, Send
 
-from etcd_asgi.endpoints.answers import Headers, send_empty, send_text
+from etcd_asgi.endpoints.answers import Headers, emit, send_empty, send_text
 from etcd_asgi.endpoints.routing import NOT_ALLOWED, outside
 
 CLIENT = frozenset({"/client.js", "/client.d.ts"})
@@ -116,9 +116,9 @@ async def _send(file: File, scope: Scope, send: Send) -> None:
         status, body = 304, b""
     else:
         headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await emit(send, {"type": "http.response.start", "status": status, "headers": headers})
     body = b"" if scope["method"] == "HEAD" else body
-    await send({"type": "http.response.body", "body": body})
+    await emit(send, {"type": "http.response.body", "body": body})
 
 
 def _is_current(file: File, scope: Scope) -> bool:

@@ -58,7 +58,7 @@ class StreamEndpoint:
         """
         as_file = wants_file(transcoder, scope)
         output = Backup(send, transcoder.flavour) if as_file else Lines(send, transcoder)
-        source = HttpInput(receive, transcoder.limits.max_body_bytes)
+        source = HttpInput(receive, transcoder.limits.max_body_bytes, scope["headers"])
         conversation = Conversation(transcoder, source)
         await self.carry(conversation, output, headers, scope, send)
 
@@ -84,4 +84,5 @@ class StreamEndpoint:
         except ClientGone:
             await output.abandon()
         except (BodyTooLarge, DecodeError, Denied) as failure:
-            await send_failure(without_reading(scope, send), conversation.flavour, failure)
+            early = send if conversation.input_over else without_reading(scope, send)
+            await send_failure(early, conversation.flavour, failure)

@@ -6,10 +6,11 @@ from asyncio import CancelledError
 from contextlib import suppress
 from time import monotonic
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import CANCELLED, events, send_error, without_reading
-from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody
+from etcd_asgi.endpoints.answers import CANCELLED, SendFailed, send_error, without_reading
+from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody, asks_beforehand
 from etcd_asgi.endpoints.failures import Failure, send_failure
 from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
@@ -31,7 +32,7 @@ class UnaryEndpoint:
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
 
-    async def answer_plain(
+    async def answer_plain(  # noqa: PLR0915 - in one piece, as each function more costs most calls
         self,
         transcoder: Transcoder,
         headers: RequestHeaders,
@@ -45,35 +46,39 @@ class UnaryEndpoint:
         awaited that is not needed: that, more than JSON, is what a small call costs here. All
         others go the long way. *transcoder* is one without bounds.
         """
-        event = await receive()
-        data = event.get("body", b"")
-        if event.get("more_body") or not 0 < len(data) <= transcoder.small_body_bytes:
-            await self.answer(transcoder, headers, scope, _again(event, receive), send)
-            return
+        event: Message | None = None
+        answer: bytes | None = None
         try:
-            task = self._presence.begin(receive)
+            task = self._presence.begin()
             try:
-                rpc, request = transcoder.binding.rpc, transcoder.decode(data)
-                answer = await transcoder.upstream.unary(rpc, request, headers.metadata, None)
-                is_small = len(answer) < transcoder.limits.offload_bytes
-                encode = transcoder.encode
-                answer = encode(answer) if is_small else await in_thread(encode, answer)
+                event = await receive()
+                if not event.get("more_body"):
+                    data = event.get("body", b"")
+                    if 0 < len(data) <= transcoder.small_body_bytes:
+                        self._presence.listen(task, receive)
+                        rpc, request = transcoder.binding.rpc, transcoder.decode(data)
+                        metadata, upstream = headers.metadata, transcoder.upstream
+                        reply = await upstream.unary(rpc, request, metadata, None)
+                        is_small = len(reply) < transcoder.limits.offload_bytes
+                        encode = transcoder.encode
+                        answer = encode(reply) if is_small else await in_thread(encode, reply)
             except CancelledError:
-                self._presence.raise_if_left(task)
+                self._presence.raise_reason(task)
                 raise
             finally:
                 self._presence.end(task)
+        except (ClientDisconnect, OSError):
+            if event is not None:
+                raise
+            await _fail(ClientGone(), transcoder.flavour, send)
         except (ClientGone, DecodeError, Denied, UpstreamError) as failure:
-            with suppress(OSError):  # the client has left meanwhile
-                await _fail(failure, transcoder.flavour, send)
-            return
-        length = (b"content-length", b"%d" % len(answer))
-        fields = [transcoder.content_type, _UPSTREAM, length]
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": fields})
-            await send({"type": "http.response.body", "body": answer})
-        except OSError:  # the client has left meanwhile
-            return
+            early = without_reading(scope, send) if event is None else send
+            await _fail(failure, transcoder.flavour, early)
+        else:
+            if answer is None:
+                await self.answer(transcoder, headers, scope, _again(event, receive), send)
+            else:
+                await _send(answer, transcoder.content_type, send)
 
     async def answer(
         self,
@@ -88,23 +93,31 @@ class UnaryEndpoint:
         try:
             limit, timeout = transcoder.limits.max_body_bytes, headers.timeout
             started = 0.0 if timeout is None else monotonic()
-            data = await body.read(scope, limit, whole=flavour.whole_body)
+            with self._presence.during(None):
+                data = await body.read(scope, limit, whole=flavour.whole_body)
             if is_form_override(headers):
                 data = b""
             left = left_of(timeout, started)
             with self._presence.during(body.after):
                 answer = await transcoder.unary(data, headers.metadata, left)
-        except (ClientGone, BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
-            with suppress(OSError):  # the client has left meanwhile
-                if not isinstance(failure, ClientGone):
-                    send = await _after_body(body, scope, send)
-                await _fail(failure, flavour, send)
+        except ClientGone as failure:
+            await _fail(failure, flavour, send)
+        except (BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
+            await _fail(failure, flavour, await _after_body(body, scope, send))
         else:
-            fields = (transcoder.content_type, _UPSTREAM)
-            with suppress(OSError):  # the client has left meanwhile
-                send = await _after_body(body, scope, send)
-                for event in events(200, answer, fields):
-                    await send(event)
+            await _send(answer, transcoder.content_type, await _after_body(body, scope, send))
+
+
+async def _send(answer: bytes, content_type: tuple[bytes, bytes], send: Send) -> None:
+    """Send the reply of a call that etcd has ended with OK."""
+    fields = [content_type, _UPSTREAM, (b"content-length", b"%d" % len(answer))]
+    try:  # not with emit(), which costs a small call twice what its header does
+        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        await send({"type": "http.response.body", "body": answer})
+    except OSError:  # the client has disconnected
+        return
+    except Exception as error:
+        raise SendFailed from error
 
 
 def _again(event: Message, receive: Receive) -> Receive:
@@ -120,16 +133,17 @@ def _again(event: Message, receive: Receive) -> Receive:
 async def _fail(
     failure: ClientGone | Failure | UpstreamError, flavour: Flavour, send: Send
 ) -> None:
-    if isinstance(failure, ClientGone):
-        # Nobody reads it, but middleware of the host may insist on an answer.
-        await send_error(send, flavour, Code.CANCELLED, CANCELLED)
-    else:
-        await send_failure(send, flavour, failure)
+    with suppress(ClientGone):
+        if isinstance(failure, ClientGone):
+            # Nobody reads it, but middleware of the host may insist on an answer.
+            await send_error(send, flavour, Code.CANCELLED, CANCELLED)
+        else:
+            await send_failure(send, flavour, failure)
 
 
 async def _after_body(body: RequestBody, scope: Scope, send: Send) -> Send:
     """*send*, once the rest of the body has been read, or for a connection that is to be closed."""
-    if not body.ended:
+    if not (body.ended or asks_beforehand(scope)):
         await body.skip_rest()
     return send if body.ended else without_reading(scope, send)
 

@@ -45,6 +45,8 @@ class Vitals:
         self._failed: UpstreamError | None = None
         self._asked = float("-inf")
         self._refresh: asyncio.Task[None] | None = None
+        self._health: asyncio.Task[str] | None = None
+        self._health_asked = float("-inf")
 
     async def version(self, token: Metadata) -> str:
         """The server's version, such as ``3.6.14``.
@@ -70,6 +72,22 @@ class Vitals:
 
     async def unhealthy(self) -> str:
         """Why etcd is not healthy: an alarm, no leader or no answer; empty when it is.
+
+        Anybody may ask, so one call answers all who wait for it, and those who ask soon after it.
+        """
+        loop, task = asyncio.get_running_loop(), self._health
+        if task is None or task.get_loop() is not loop or self._is_old(task):
+            self._health_asked = time.monotonic()
+            task = self._health = loop.create_task(self._find_fault())
+        await asyncio.wait({task})
+        return "" if task.cancelled() else task.result()
+
+    def _is_old(self, task: asyncio.Task[str]) -> bool:
+        age = time.monotonic() - self._health_asked
+        return task.done() and (task.cancelled() or age > self._limits.health_cache_time)
+
+    async def _find_fault(self) -> str:
+        """Ask etcd.
 
         Source: etcd server/etcdserver/api/etcdhttp/health.go, for the words.
         """

@@ -33,12 +33,30 @@ _FIELDS = {name: one.name for one in _CREATE.fields for name in (one.name, one.j
 """The parameters that are fields, in both spellings."""
 
 _FILTERS = ("NOPUT", "NODELETE")
-_OURS = ("prefix", "text", "bytes", "last_event_id")
+_LAST_ID = "last_event_id"
+_OURS = ("prefix", "text", "bytes", _LAST_ID)
 _KNOWN = {**_FIELDS, **{name: name for name in _OURS}}
 _NAMED = 10
 """Unknown parameters that an error names."""
 
 _FIRST_KEY = b"\0"
+
+_LAST_IDS = frozenset({"lasteventid", "evslasteventid"})
+"""Names that polyfills of EventSource give to the last id, without signs and in lower case.
+
+Source: Yaffle/EventSource src/eventsource.js, and amvtek/EventSource, for theirs.
+"""
+
+_NOT_OURS = re.compile(
+    r"_.*|t|v|r|ts|cb|timestamp|time|nonce|rnd|rand|random|(no|bust)?_?cache(bust(er|ing)?)?|bust(er)?"
+    r"|.*(token|auth|jwt|csrf|xsrf|session|ticket|signature).*|api_?key|sid|sig|expires"
+    r"|evs_.*|utm_.*|[a-z]*clid"
+).fullmatch
+"""Parameters that users of EventSource, and what stands between, add for others than us.
+
+EventSource can send no headers, so a token for the application stands in the query, and something
+that changes keeps caches away; polyfills and trackers add their own.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +96,7 @@ def read(query: bytes, last_event_id: str) -> WatchQuery:
     """
     given = _parameters(query)
     text = _text(given)
-    after = revision(last_event_id or given.get("last_event_id", ""))
+    after = revision(last_event_id or given.get(_LAST_ID, ""))
     create: dict[str, Any] = {"progress_notify": True}
     for name, value in given.items():
         if name not in _OURS:
@@ -114,6 +132,7 @@ def _parameters(query: bytes) -> Mapping[str, str]:
         )
     except ValueError:
         raise DecodeError(f"the query has more than {_MAX_PARAMETERS} parameters") from None
+    pairs = [(_name(name), value) for name, value in pairs if not _is_for_others(name)]
     unknown = [_shown(name) for name, _ in pairs if name not in _KNOWN]
     if unknown:
         use = ", ".join(dict.fromkeys(_KNOWN.values()))
@@ -122,11 +141,27 @@ def _parameters(query: bytes) -> Mapping[str, str]:
     seen: set[str] = set()
     for name, value in pairs:
         field = _KNOWN[name]
+        if field == _LAST_ID:
+            given[field] = value or given.get(field, "")  # a page's own first, then a polyfill's
+            continue
         if field in seen:
             raise DecodeError(f"query parameter {name} is given more than once")
         seen.add(field)
         given[name] = value
     return given
+
+
+def _name(given: str) -> str:
+    """Return our name of a parameter, where it has several."""
+    plain = given.replace("-", "").replace("_", "").lower()
+    return _LAST_ID if plain in _LAST_IDS else given
+
+
+def _is_for_others(name: str) -> bool:
+    """Tell whether a parameter is not for the gateway, and is to be passed over."""
+    if name in _KNOWN or _name(name) == _LAST_ID:
+        return False
+    return _NOT_OURS(name.replace("-", "_").lower()) is not None
 
 
 def _text(given: Mapping[str, str]) -> bool | None:

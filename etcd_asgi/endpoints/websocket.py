@@ -7,15 +7,17 @@ gateway in it. It loses the reason why a call ends; here a close code and a reas
 from __future__ import annotations
 
 from contextlib import suppress
+from http import HTTPStatus
 
 from google.protobuf.message import Message
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.bindings import Kind
+from etcd_asgi.endpoints.answers import emit
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.conversation import Conversation
-from etcd_asgi.endpoints.failures import as_error
+from etcd_asgi.endpoints.failures import Failure, as_error
 from etcd_asgi.endpoints.inputs import SocketInput
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.presence import Presence
@@ -63,15 +65,16 @@ class WebSocketEndpoint:
         except ClientGone:
             return
         except (BodyTooLarge, DecodeError, Denied) as failure:
-            await socket.fail(as_error(failure))
+            await socket.fail(as_error(failure), _close_code_of(failure))
         except UpstreamError as error:
-            await socket.fail(error)
+            await socket.fail(error, _close_code(error))
 
     async def _unary(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
     ) -> None:
         source = SocketInput(receive, transcoder.limits.max_body_bytes)
-        value = await source.next()
+        with self._presence.during(None):
+            value = await source.next()
         with self._presence.during(source.after):
             answer = await transcoder.unary(value, headers.metadata, headers.timeout)
         await socket.text(answer)
@@ -105,26 +108,23 @@ class Socket:
         Raises:
             ClientGone: the server says that nobody is there to read it.
         """
-        try:
-            await self._send({"type": "websocket.send", "text": message.decode()})
-        except OSError:
-            raise ClientGone from None
+        await emit(self._send, {"type": "websocket.send", "text": message.decode()})
 
-    async def fail(self, error: UpstreamError) -> None:
-        """Send the error as a message, and close with the code that stands for it."""
+    async def fail(self, error: UpstreamError, close_code: int) -> None:
+        """Send the error as a message, and close with *close_code*."""
         if self._is_stream and (self.begun or not error.local):
             body = self._flavour.stream_error(error.code, error.message).rstrip(b"\n")
         else:
             body = self._flavour.error_body(error.code, error.message)
         with suppress(ClientGone):
             await self.text(body)
-            await self.close(_close_code(error), error.message)
+            await self.close(close_code, error.message)
 
     async def close(self, code: int, reason: str) -> None:
         """Close, with as much of *reason* as fits."""
         fitting = reason.encode(errors="replace")[:_MAX_REASON_BYTES].decode(errors="ignore")
-        with suppress(OSError):
-            await self._send({"type": "websocket.close", "code": code, "reason": fitting})
+        with suppress(ClientGone):
+            await emit(self._send, {"type": "websocket.close", "code": code, "reason": fitting})
 
 
 class Texts:
@@ -146,12 +146,27 @@ class Texts:
         await self._socket.text(text)
 
 
+NOT_UPGRADED = (
+    "this is the handshake of a WebSocket, and came as a plain request: a proxy has removed its"
+    " Upgrade and Connection headers, or the server serves no WebSockets (uvicorn does with"
+    " 'uvicorn[standard]')"
+)
+
+
+def is_handshake(scope: Scope) -> bool:
+    """Tell whether a plain request is the rest of a WebSocket's handshake.
+
+    Source: RFC 6455 section 4.1.
+    """
+    return any(name == b"sec-websocket-key" for name, _ in scope["headers"])
+
+
 async def accept(scope: Scope, receive: Receive, send: Send) -> None:
     """Accept the upgrade; a client that offers the protocol ``Bearer`` is told that it has it."""
     await receive()
     offered = scope.get("subprotocols") or []
     bearer = _BEARER if offered[:1] == [_BEARER] else None
-    await send({"type": "websocket.accept", "subprotocol": bearer})
+    await emit(send, {"type": "websocket.accept", "subprotocol": bearer})
 
 
 async def unknown_path(send: Send, flavour: Flavour) -> None:
@@ -167,7 +182,7 @@ async def unknown_path(send: Send, flavour: Flavour) -> None:
 
 async def broken(send: Send) -> None:
     """Close after a mistake of the host's, or of ours, that is told to nobody."""
-    await send({"type": "websocket.close", "code": _INTERNAL, "reason": "internal error"})
+    await emit(send, {"type": "websocket.close", "code": _INTERNAL, "reason": "internal error"})
 
 
 def carried_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
@@ -191,6 +206,12 @@ def _token_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
     if token is None and offered[:1] == [_BEARER] and len(offered) > 1:
         token = offered[1]
     return [] if token is None else [(b"authorization", token.encode("latin-1", "replace"))]
+
+
+def _close_code_of(failure: Failure) -> int:
+    """A client that says nothing in time is not at fault by its data, and we are not at all."""
+    is_silent = isinstance(failure, Denied) and failure.status == HTTPStatus.REQUEST_TIMEOUT
+    return _POLICY if is_silent else _close_code(as_error(failure))
 
 
 def _close_code(error: UpstreamError) -> int:

@@ -80,6 +80,42 @@ def test_the_id_of_the_header_comes_before_that_of_the_query() -> None:
     assert read(b"key=YQ", "0").after == 0
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["lastEventId", "last-event-id", "Last-Event-ID", "lasteventid", "LastEventId",
+     "evs_last_event_id", "last_event_id"],
+)  # fmt: skip
+def test_the_last_id_has_the_names_that_polyfills_give_it(name: str) -> None:
+    assert read(f"key=YQ&{name}=5".encode(), "").after == 5
+    assert read(f"key=YQ&{name}=".encode(), "").after is None
+    assert read(f"key=YQ&last_event_id=3&{name}=5".encode(), "").after == 5
+    assert read(f"key=YQ&last_event_id=3&{name}=".encode(), "").after == 3
+    with pytest.raises(DecodeError, match="invalid Last-Event-ID"):
+        read(f"key=YQ&{name}=abc".encode(), "")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "access_token=a.b.c", "token=x", "jwt=x", "auth=x", "authorization=Bearer+x", "api_key=1",
+        "api-key=1", "apikey=1", "id_token=x", "sessionid=1", "X-Auth-Token=1", "ticket=9",
+        "csrf_token=1", "sig=1&expires=2", "_=1699999999", "t=1", "ts=1", "cb=1", "nocache=1",
+        "no_cache=1", "cacheBuster=1", "cache=0", "_dc=1", "rnd=0.5", "v=3", "r=1", "nonce=1",
+        "evs_preamble=1&evs_polyfill=1", "utm_source=mail", "fbclid=1", "_=1&_=2", "timestamp=",
+    ],
+)  # fmt: skip
+def test_parameters_for_others_are_passed_over(more: str) -> None:
+    """EventSource sends no headers, so tokens and what keeps caches away stand in the query."""
+    assert read(f"key=YQ&{more}".encode(), "") == read(b"key=YQ", "")
+    assert read(f"{more}&key=YQ".encode(), "") == read(b"key=YQ", "")
+
+
+@pytest.mark.parametrize("name", ["prefx", "start_rev", "revision", "limit", "filter", "Key", "x"])
+def test_a_misspelt_parameter_is_not_passed_over(name: str) -> None:
+    with pytest.raises(DecodeError, match=f"unknown query parameters '{name}'"):
+        read(f"key=YQ&{name}=1".encode(), "")
+
+
 def test_text_is_said_in_either_way() -> None:
     assert read(b"key=YQ", "").text is None
     assert read(b"key=a&text=true", "").text is True
