@@ -52,6 +52,9 @@ grpc-gateway lists. Authorization has a rule of its own."""
 _COOKIE = _FORWARDED.pop(b"cookie")
 """Cookies are a login that a browser adds by itself: they take the longer way, which says so."""
 
+_EXPECT = _FORWARDED.pop(b"expect")
+"""A client that waits to hear that its body is wanted: the size of it is looked at before."""
+
 _UNUSED = (b"host", b"accept-encoding", b"connection", b"content-length")
 """Headers of almost every request that do not go up as they are."""
 
@@ -94,6 +97,9 @@ class RequestHeaders:
     accept: str = ""
     """All of its values, with commas between them."""
 
+    expects: bool = False
+    """Whether the client waits to hear that its body is wanted."""
+
     ambient: bool = False
     """Whether there is a login that a browser adds by itself: a cookie, or a user and password
     that it remembers."""
@@ -123,7 +129,9 @@ def read(headers: Headers, peer: str | None) -> RequestHeaders:
         sender = _read_others(found, others)
         token, host, hops = sender.token, sender.host or host, sender.route(peer)
         found.ambient = found.ambient or (token is not None and bool(_AMBIENT(token)))
-        found.is_plain = found.timeout is None and not (found.ambient or found.method_override)
+        found.is_plain = found.timeout is None and not (
+            found.ambient or found.method_override or found.expects
+        )
     if "=" in content_type or "=" in accept:
         found.is_plain = False
     if not accept:
@@ -196,6 +204,9 @@ def _read_others(found: RequestHeaders, headers: Headers) -> _Sender:
         elif name == b"cookie":
             found.ambient = True
             _add_text(found.metadata, _COOKIE, raw)
+        elif name == b"expect":
+            found.expects = True
+            _add_text(found.metadata, _EXPECT, raw)
         elif name.startswith(_PREFIX):
             prefixed.append((name[len(_PREFIX) :].decode("latin-1"), raw))
     for key, raw in prefixed:  # after the deadline, whose error comes first

@@ -7,8 +7,10 @@ import anyio
 import pytest
 from starlette.types import Message
 
-from etcd_asgi.endpoints.bodies import BodyTooLarge, RequestBody, leave
+from etcd_asgi.endpoints import inputs
+from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody, leave
 from etcd_asgi.endpoints.inputs import HttpInput, SocketInput
+from etcd_asgi.errors import DecodeError
 
 LIMIT = 1000
 
@@ -153,3 +155,82 @@ async def test_the_rest_of_a_body_is_heard_by_one_reader_alone() -> None:
     await body.skip_rest()
     assert (body.ended, most) == (True, 1)
     listener.cancel()
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 3, 100])
+@pytest.mark.parametrize("text", [b"[" * 20_000, b'{"key": "' + b"a" * 20_000, b" " * 20_000])
+async def test_a_value_in_many_pieces_is_probed_in_linear_time(
+    text: bytes, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probed = 0
+
+    def count(begun: bytes) -> None:
+        nonlocal probed
+        probed += len(begun)
+
+    monkeypatch.setattr(inputs, "check_begun", count)
+    pieces = [text[at : at + piece_bytes] for at in range(0, len(text), piece_bytes)]
+    socket = SocketInput(Client(*({"type": "websocket.receive", "bytes": one} for one in pieces)),
+                         10**6)  # fmt: skip
+    body = HttpInput(Client(*(piece(one, more=True) for one in pieces)), 10**6)
+    for source, sent in ((socket, len(text) + len(pieces)), (body, len(text))):
+        probed = 0
+        with pytest.raises(ClientGone):
+            await source.next()
+        assert probed <= 8 * sent + 4 * 4096
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 5, 1000])
+async def test_a_fault_in_a_small_value_is_told_before_it_is_whole(piece_bytes: int) -> None:
+    text = b'{"create_request": {"key": nonsense'
+    pieces = [text[at : at + piece_bytes] for at in range(0, len(text), piece_bytes)]
+    source = HttpInput(Client(*(piece(one, more=True) for one in pieces)), LIMIT)
+    with pytest.raises(DecodeError):
+        await source.next()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    ("headers", "cause"),
+    [
+        ([(b"content-length", b"77")], "middleware or a dependency"),
+        ([(b"content-length", b"77"), (b"upgrade", b"h2c")], "with `Upgrade: h2c`"),
+        ([(b"transfer-encoding", b"chunked"), (b"upgrade", b"h2c")], "with `Upgrade: h2c`"),
+        ([(b"content-length", b"7"), (b"upgrade", b"x\ny")], r"with `Upgrade: x\ny`"),
+    ],
+)
+async def test_a_body_that_was_announced_and_is_empty_is_refused(
+    headers: list[tuple[bytes, bytes]], cause: str, whole: bool
+) -> None:
+    for events in ([piece(b"", more=False)], [piece(b"", more=True), piece(b"", more=False)]):
+        with pytest.raises(DecodeError) as refused:
+            await RequestBody(Client(*events)).read({"headers": headers}, LIMIT, whole=whole)
+        assert cause in str(refused.value)
+        with pytest.raises(DecodeError) as refused:
+            await HttpInput(Client(*events), LIMIT, headers).next()
+        assert cause in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"content-length", b"0")],
+        [(b"transfer-encoding", b"chunked")],
+        [(b"upgrade", b"h2c")],
+        [(b"upgrade", b"h2c"), (b"content-length", b"0")],
+    ],
+)
+async def test_a_body_that_is_honestly_empty_is_empty(headers: list[tuple[bytes, bytes]]) -> None:
+    read = RequestBody(Client(piece(b"", more=False))).read({"headers": headers}, LIMIT, whole=True)
+    assert await read == b""
+    assert await HttpInput(Client(piece(b"", more=False)), LIMIT, headers).next() is None
+
+
+async def test_blanks_are_a_body() -> None:
+    headers = [(b"content-length", b"3")]
+    for events in ([piece(b"   ", more=False)], [piece(b"  ", more=True), piece(b" ", more=False)]):
+        for whole in (True, False):
+            body = await RequestBody(Client(*events)).read({"headers": headers}, LIMIT, whole=whole)
+            assert not body.strip()
+        assert await HttpInput(Client(*events), LIMIT, headers).next() is None
