@@ -135,6 +135,10 @@ def escape(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+BESIDE = ROOT / "tests" / "conformance" / "beside.md"
+"""What no case can hold."""
+
+
 def introduction(cases: Sequence[Case]) -> str:
     """The paragraphs above the tables."""
     text = INTRODUCTION.format(
@@ -152,7 +156,8 @@ def page() -> str:
     cases = corpus.load()
     services = "\n".join(service_rows(cases))
     listed = "\n".join(difference_rows(differences.load()))
-    return f"{introduction(cases)}{SERVICES}{services}\n{DIFFERENCES}{listed}\n"
+    beside = BESIDE.read_text(encoding="utf-8")
+    return f"{introduction(cases)}{SERVICES}{services}\n{DIFFERENCES}{listed}\n\n{beside}"
 
 
 def main() -> None:
