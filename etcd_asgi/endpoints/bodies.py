@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
+from starlette.websockets import WebSocketDisconnect
 
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.framing import Splitter
@@ -153,17 +154,17 @@ async def leave(receive: Receive, *, ended: bool) -> bool:
 
 
 async def received(receive: Receive) -> Message:
-    """Receive the next ASGI message of a request.
+    """Receive the next ASGI message of a request, or of a WebSocket.
 
-    Starlette's own reading of a body, which middleware may stand on, raises an exception where
-    servers send a message: it becomes one here too.
+    Starlette's own classes, which middleware may stand on, raise an exception where servers send a
+    message: it becomes one here too.
 
     Raises:
         ClientGone: the server says that nobody is there.
     """
     try:
         return await receive()
-    except ClientDisconnect:
+    except (ClientDisconnect, WebSocketDisconnect):
         return {"type": "http.disconnect"}
     except OSError:
         raise ClientGone from None

@@ -111,7 +111,7 @@ class SocketInput:
     async def next(self) -> bytes:
         """See :class:`Input`. Values may span messages, and messages may hold several."""
         while (value := await self._values.next()) is None:
-            event = await self._receive()
+            event = await received(self._receive)
             if event["type"] != "websocket.receive":
                 raise ClientGone
             text = event.get("text")

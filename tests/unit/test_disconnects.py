@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
+from starlette.websockets import WebSocketDisconnect
 
 from etcd_asgi import Gateway, Grant
 from etcd_asgi.metadata import Metadata
@@ -102,4 +103,27 @@ async def test_a_disconnect_that_receive_raises_is_not_logged(
 
     settings = {} if access is None else {"access": access}
     await Gateway(Upstream(), **settings)(scope(path, "POST"), receive, send)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("path", ["/v3/kv/range", "/v3/watch", "/v3/nothing"])
+@pytest.mark.parametrize("raised", [WebSocketDisconnect(), OSError("gone")])
+@pytest.mark.parametrize("sends", [True, False])
+async def test_a_websocket_whose_client_has_gone_is_not_logged(
+    path: str, raised: Exception, sends: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In receive as in send, and before the handshake is over as well as after."""
+    events: list[Message] = [{"type": "websocket.connect"}]
+
+    async def receive() -> Message:
+        if not events:
+            raise raised
+        return events.pop()
+
+    async def send(_event: Message) -> None:
+        if not sends:
+            raise RuntimeError("unable to perform operation on a closed transport")
+
+    socket = {**scope(path, "GET"), "type": "websocket", "subprotocols": []}
+    await Gateway(Upstream())(socket, receive, send)
     assert not caplog.records
