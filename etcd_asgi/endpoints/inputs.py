@@ -199,6 +199,6 @@ _PROBED_BYTES = 4096
 waits for an answer gets one. Longer ones are when they are whole, or the input ends."""
 
 _PROBES_BYTES = 4 * _PROBED_BYTES
-_PROBES_PER_BYTE = 8
+_PROBES_PER_BYTE = 4
 """How many bytes are looked at for faults: so many, and so many for each byte that comes. A value
 that comes in a thousand pieces is not looked at after each: that would take quadratic time."""

@@ -177,7 +177,7 @@ async def test_a_value_in_many_pieces_is_probed_in_linear_time(
         probed = 0
         with pytest.raises(ClientGone):
             await source.next()
-        assert probed <= 8 * sent + 4 * 4096
+        assert probed <= 4 * sent + 4 * 4096
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 5, 1000])
