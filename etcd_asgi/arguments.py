@@ -22,10 +22,12 @@ class WrongTypeError(TypeError, ValueError):
 
 
 def kind_of(value: object) -> str:
-    """Describe the type of *value*: ``int``, or ``type (the class Limits itself)``."""
+    """Describe the type of *value*: ``int``, ``True (bool)``, ``type (the class TLS itself)``."""
     name = type(value).__name__
     if isinstance(value, type):
         return f"{name} (the class {value.__name__} itself)"
+    if isinstance(value, bool):
+        return f"{value} ({name})"
     if inspect.iscoroutine(value):
         return f"{name} (an async function was called: give the function itself)"
     return name
