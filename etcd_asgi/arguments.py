@@ -67,6 +67,13 @@ def is_url(value: object) -> bool:
     )
 
 
+def url_text(url: object) -> str:
+    """Take the text of what :func:`is_url` says is a URL."""
+    if isinstance(url, SplitResult | ParseResult):
+        return url.geturl()
+    return str.__str__(url) if isinstance(url, str) else str(url)  # of an Enum str() is its name
+
+
 def check_function(label: str, function: object, *parameters: str) -> None:
     """Refuse what cannot be called with *parameters*, or returns nothing when it is.
 

@@ -16,7 +16,7 @@ from ipaddress import ip_address
 
 from starlette.types import Scope
 
-from etcd_asgi.arguments import is_url, members_of, wrong_type
+from etcd_asgi.arguments import is_url, members_of, url_text, wrong_type
 from etcd_asgi.errors import Denied
 
 _SIMPLE_TYPES = frozenset(
@@ -172,7 +172,7 @@ def _parsed(given: object) -> Origin:
     expected = "allowed_origins= takes origins such as 'https://app.example.org'"
     if not is_url(given):
         raise wrong_type(f"{expected}, as strings", given)
-    text = str(given)
+    text = url_text(given)
     origin = Origin.parse(text)
     reason = _why_not(text, origin)
     if origin is None or reason:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import ParseResult, SplitResult, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from etcd_asgi.arguments import is_url, wrong_type
+from etcd_asgi.arguments import is_url, url_text, wrong_type
 
 DEFAULT_PORT = 2379
 
@@ -76,17 +76,10 @@ def _listed(urls: object) -> list[object]:
     return list(urls)
 
 
-def _text(url: object) -> str:
-    """The URL that an object stands for."""
-    if isinstance(url, SplitResult | ParseResult):
-        return url.geturl()
-    if not is_url(url):
-        raise wrong_type(f"{_NEEDED}; each URL of etcd must be a string", url)
-    return str(url).strip()
-
-
 def _split(given: object) -> SplitResult:
-    url = _text(given)
+    if not is_url(given):
+        raise wrong_type(f"{_NEEDED}; each URL of etcd must be a string", given)
+    url = url_text(given).strip()
     wrong = f"the URL of etcd must be like 'http://127.0.0.1:2379', not {_shown(url)!r}"
     if _SEPARATED.search(url):
         raise ValueError(f"{wrong}: {_SEVERAL}")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
+import pydantic
 import pytest
 from fastapi import Depends
 from fastapi.security import HTTPBearer
@@ -60,6 +61,15 @@ def test_every_public_name_is_in_the_table() -> None:
 
 def wsgi(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return []
+
+
+def test_the_urls_of_pydantic_settings_name_etcd_and_origins() -> None:
+    for kind in (pydantic.AnyHttpUrl, pydantic.HttpUrl, pydantic.AnyUrl):
+        url: Any = kind("http://127.0.0.1:2379")
+        for etcd in (url, [url, "http://127.0.0.1:2379"]):
+            Gateway(etcd, allowed_origins=[url])
+    with pytest.raises(ValueError, match="not SecretStr"):
+        Gateway(cast("Any", pydantic.SecretStr("http://127.0.0.1:2379")))
 
 
 class WSGIHandler:

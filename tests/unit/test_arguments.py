@@ -8,6 +8,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -305,6 +306,10 @@ class Url:
         return self._text
 
 
+class Named(str, Enum):  # noqa: UP042 - the older form, whose str() is the member's name
+    ETCD = URL
+
+
 @pytest.mark.parametrize(
     "etcd",
     [
@@ -312,6 +317,7 @@ class Url:
         [Url("http://127.0.0.1:2379/"), "http://127.0.0.1:1"],
         httpx.URL(URL),
         urlsplit(URL),
+        Named.ETCD,
         f"{URL}\n",
         (URL,),
         iter([URL, "http://10.0.0.1"]),
@@ -320,6 +326,11 @@ class Url:
 )
 def test_an_object_that_is_a_url_and_any_list_of_them_name_etcd(etcd: Any) -> None:
     Gateway(etcd)
+
+
+def test_an_object_that_is_a_url_is_an_origin_too() -> None:
+    for origin in (Url("https://a.example/"), urlsplit(URL), Named.ETCD, httpx.URL(URL)):
+        Gateway(URL, allowed_origins=[cast("str", origin)])
 
 
 class Whole:
