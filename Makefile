@@ -27,6 +27,8 @@ NPM := $(shell command -v npm)
 WHEEL := .venv-wheel/bin
 WHEEL_DEMO := .venv-wheel-demo/bin
 PIP := -m pip install --quiet
+# Without Debian's python3-venv a new environment is left behind with a Python and without pip: that is made anew.
+HAS_PIP := -m pip --version >/dev/null 2>&1
 PACKAGE_FILES := $(shell find etcd_asgi examples/fastapi_app -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .PHONY: help
@@ -214,7 +216,7 @@ python:
 		exit 1; }
 
 .venv/.ready: requirements/dev.txt pyproject.toml | python
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python $(HAS_PIP) || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python $(PIP) "$(PIP_FLOOR)"
 	$(BIN)/python $(PIP) -r requirements/dev.txt
 	$(BIN)/python $(PIP) --no-deps --no-build-isolation -e .
@@ -230,7 +232,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 	--no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
 .PHONY: lock
 lock: python ## choose the newest development requirements, and the oldest that users may have
-	test -x .cache/lock/bin/python || $(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/python $(HAS_PIP) || $(PYTHON) -m venv --clear .cache/lock
 	.cache/lock/bin/python $(PIP) "$(UV)"
 	$(COMPILE) --upgrade --group dev --output-file requirements/dev.txt
 	$(COMPILE) --upgrade --resolution lowest-direct --no-deps --output-file .cache/lock/floors.txt

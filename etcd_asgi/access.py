@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.requests import HTTPConnection
 
+from etcd_asgi.arguments import WrongTypeError, check_bool, kind_of, wrong_type
 from etcd_asgi.bindings import bindings
 from etcd_asgi.credentials import Password
 from etcd_asgi.hooks import ask
+
+logger = logging.getLogger("etcd_asgi")
+
+_WARNED = 1024
+"""Namespaces without a separator that are remembered, so that each is logged once."""
+
+_SHOWN = 100
+"""Bytes of a namespace that a line of the log shows."""
 
 FULL = frozenset(binding.name for binding in bindings())
 """Every RPC, by names such as ``KV.Range``."""
@@ -48,7 +59,7 @@ class Grant:
 
     Raises:
         ValueError: an RPC that does not exist, or a field that cannot be; the message says how it
-            should be.
+            should be. For a field of another type it is a ``TypeError`` as well.
     """
 
     rpcs: frozenset[str] = FULL
@@ -58,7 +69,8 @@ class Grant:
     namespace: bytes | None = None
     """The prefix under which the caller's keys are; the caller does not see it. RPCs that cannot
     be held in it are refused. ``None``: all of etcd; an empty prefix, which would be the same, is
-    taken for the mistake that it probably is."""
+    taken for the mistake that it probably is. End it with a separator: ``b"/teams/red"`` holds the
+    keys of ``/teams/redwood/`` too, and is logged once as a warning."""
 
     credentials: Password | None = None
     """The etcd user that stands for the caller; ``None``: the gateway's own, if it has any."""
@@ -82,32 +94,81 @@ class Grant:
     """Name of the host's user, for ``max_watches``, audit and ``GET /grant``."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rpcs", frozenset(self.rpcs))
-        if unknown := sorted(self.rpcs - FULL):
-            raise ValueError(f"Grant(rpcs=...) names unknown RPCs {unknown}: see etcd_asgi.FULL")
-        if self.credentials is not None and self.forward_token:
-            raise ValueError(
-                "Grant() takes credentials= or forward_token=True: a call is made as one etcd user"
-            )
-        prefix: object = self.namespace
-        if prefix is not None and not (isinstance(prefix, bytes) and prefix):
-            raise ValueError(
-                "Grant(namespace=...) takes bytes, at least one, such as b'/teams/red/'; for all of"
-                " etcd leave it out"
-            )
+        object.__setattr__(self, "rpcs", _rpcs(self.rpcs))
+        check_bool("Grant(forward_token=...)", self.forward_token)
+        if self.credentials is not None:
+            _check_credentials(self.credentials, forward_token=self.forward_token)
+        if self.namespace is not None:
+            _check_namespace(self.namespace)
         if not isinstance(self.user, str):
-            kind = type(self.user).__name__
-            raise ValueError(f"Grant(user=...) takes a name, not {kind}: use str(...)")
-        if not isinstance(self.credentials, Password | None):
-            kind = type(self.credentials).__name__
-            raise ValueError(f"Grant(credentials=...) takes Password(user, password), not {kind}")
+            raise WrongTypeError(
+                f"Grant(user=...) takes a name, not {kind_of(self.user)}: use str(...)"
+            )
         for name in ("max_watches", "max_range_limit", "max_body_bytes"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value <= 0):
-                raise ValueError(f"Grant({name}=...) takes a positive number, not {value!r}")
+            if getattr(self, name) is not None:
+                _check_count(f"Grant({name}=...) takes a positive number", getattr(self, name))
 
     def __repr__(self) -> str:
         return f"Grant(user={self.user!r}, rpcs=<{len(self.rpcs)} of {len(FULL)}>)"
+
+
+def _rpcs(given: object) -> frozenset[str]:
+    if type(given) is frozenset and given <= FULL:
+        return given
+    expected = "Grant(rpcs=...) takes a set of names such as {'KV.Range'}: see etcd_asgi.FULL"
+    if isinstance(given, str | bytes | bytearray | Mapping | type) or not isinstance(
+        given, Iterable
+    ):
+        raise wrong_type(expected, given)
+    names = list(given)
+    for name in names:
+        if not isinstance(name, str):
+            raise wrong_type(expected, name)
+    if unknown := sorted(frozenset(names) - FULL):
+        raise ValueError(f"Grant(rpcs=...) names unknown RPCs {unknown}: see etcd_asgi.FULL")
+    return frozenset(names)
+
+
+def _check_credentials(credentials: object, *, forward_token: bool) -> None:
+    if not isinstance(credentials, Password):
+        raise wrong_type("Grant(credentials=...) takes Password(user, password)", credentials)
+    if forward_token:
+        raise ValueError(
+            "Grant() takes credentials= or forward_token=True: a call is made as one etcd user"
+        )
+
+
+def _check_count(expected: str, value: object) -> None:
+    if type(value) is not int:
+        raise wrong_type(expected, value)
+    if value <= 0:
+        raise ValueError(f"{expected}, not {value!r}")
+
+
+def _check_namespace(prefix: object) -> None:
+    expected = (
+        "Grant(namespace=...) takes bytes, at least one, such as b'/teams/red/'; for all of"
+        " etcd leave it out"
+    )
+    if not isinstance(prefix, bytes):
+        raise WrongTypeError(f"{expected}. It was {kind_of(prefix)}")
+    if not prefix:
+        raise ValueError(expected)
+    if prefix[-1:].isalnum():
+        _warn_of_neighbours(prefix)
+
+
+@lru_cache(_WARNED)
+def _warn_of_neighbours(prefix: bytes) -> None:
+    """Log that a namespace holds the keys of others, once for each of the last prefixes."""
+    shown = prefix[:_SHOWN].decode("utf-8", "backslashreplace")
+    logger.warning(
+        "the namespace %r does not end in a separator: it holds the keys of %r too; end it with a"
+        " slash, such as %r",
+        shown,
+        f"{shown}2",
+        f"{shown}/",
+    )
 
 
 _PASSTHROUGH = Grant(forward_token=True)

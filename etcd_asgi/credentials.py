@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from etcd_asgi.arguments import WrongTypeError, kind_of
+
 
 @dataclass(frozen=True, slots=True)
 class Password:
@@ -18,7 +20,7 @@ class Password:
 
     Raises:
         ValueError: the user or the password is empty, or not text that UTF-8 can hold.
-        TypeError: they are not strings.
+        TypeError: they are not strings; it is a ``ValueError`` as well.
     """
 
     user: str
@@ -30,8 +32,8 @@ class Password:
         for name, hint in _HINTS.items():
             value = getattr(self, name)
             if not isinstance(value, str):
-                kind = type(value).__name__
-                raise TypeError(f"Password({name}=...) must be a string, not {kind}: {hint}")
+                kind = kind_of(value)
+                raise WrongTypeError(f"Password({name}=...) must be a string, not {kind}: {hint}")
             if not value:
                 raise ValueError(f"Password({name}=...) is empty: {hint}")
             if not _is_unicode(value):  # bytes of the environment that no decoder could read

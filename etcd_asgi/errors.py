@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from etcd_asgi.arguments import check_bool, wrong_type
 from etcd_asgi.status import Code
 
 CLOSING = "the gateway is shutting down"
@@ -29,9 +30,14 @@ class DecodeError(EtcdAsgiError):
     """JSON that is not the message that the RPC takes; ``str()`` is the text for the client.
 
     It may repeat a value of the client's: of a long text the middle is left out.
+
+    Raises:
+        TypeError: *text* is not a string; it is a ``ValueError`` as well.
     """
 
     def __init__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise wrong_type("DecodeError(text) takes a string", text)
         is_long = len(text) > 2 * _PART
         super().__init__(f"{text[:_PART]}...{text[-_PART:]}" if is_long else text)
 
@@ -43,9 +49,18 @@ class UpstreamError(EtcdAsgiError):
         code: gRPC code number; a number outside of :class:`Code` is possible.
         message: what etcd said, or our words where the call never reached etcd.
         local: it was found on this side, not told by etcd.
+
+    Raises:
+        TypeError: *code* is not a number, such as ``grpc.StatusCode.NOT_FOUND.value[0]``, or
+            *message* not a string; it is a ``ValueError`` as well.
     """
 
     def __init__(self, code: int, message: str, *, local: bool = False) -> None:
+        if isinstance(code, bool) or not isinstance(code, int):
+            raise wrong_type("UpstreamError(code=...) takes the number of a gRPC code", code)
+        if not isinstance(message, str):
+            raise wrong_type("UpstreamError(message=...) takes a string", message)
+        check_bool("UpstreamError(local=...)", local)
         super().__init__(code, message)
         self.code = code
         self.message = message
@@ -61,7 +76,8 @@ class Denied(EtcdAsgiError):
         headers: for the answer, such as ``{"www-authenticate": "Basic"}``.
 
     Raises:
-        ValueError: *status* is not an error status.
+        ValueError: *status* is not an error status, or a header cannot be sent. For another type
+            it is a ``TypeError`` as well.
     """
 
     def __init__(
@@ -70,18 +86,39 @@ class Denied(EtcdAsgiError):
         message: str = "permission denied",
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        expected = "Denied() takes an HTTP error status from 400 to 599"
+        if isinstance(status, bool) or not isinstance(status, int):
+            raise wrong_type(f"{expected} first, as in Denied(403, 'not yours')", status)
         if not 400 <= status <= 599:
-            raise ValueError(f"Denied() takes an HTTP error status from 400 to 599, not {status}")
-        super().__init__(status, message)
-        self.status = status
+            raise ValueError(f"{expected}, not {status:d}")
+        if not isinstance(message, str):
+            raise wrong_type("Denied(message=...) takes a string", message)
+        super().__init__(int(status), message)
+        self.status = int(status)
         self.message = message
-        self.headers = dict(headers or {})
+        self.headers = {} if headers is None else _checked(headers)
 
     @property
     def code(self) -> Code:
         """The gRPC code that stands in the body beside the HTTP status."""
         return _CODES.get(self.status, Code.UNKNOWN)
 
+
+def _checked(headers: object) -> dict[str, str]:
+    expected = "Denied(headers=...) takes a mapping such as {'retry-after': '5'}"
+    if not isinstance(headers, Mapping):
+        raise wrong_type(expected, headers)
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            odd = value if isinstance(name, str) else name
+            raise wrong_type(f"{expected}, from strings to strings", odd)
+        if not name.isascii() or set(name) & _NOT_IN_NAMES or not name.isprintable() or not name:
+            raise ValueError(f"{expected}: {name[:100]!r} cannot be the name of a header")
+    return dict(headers)
+
+
+_NOT_IN_NAMES = frozenset('"(),/:;<=>?@[\\]{} ')
+"""Source: RFC 9110, section 5.6.2, token."""
 
 _CODES = {
     400: Code.INVALID_ARGUMENT,

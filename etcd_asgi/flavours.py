@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
+from etcd_asgi.arguments import wrong_type
 from etcd_asgi.codec.dialect import Dialect
 from etcd_asgi.status import V1, V1_3, V2, StatusMap, http_status
 
@@ -165,10 +166,12 @@ def flavour(name: str) -> Flavour:
     """The flavour of that name.
 
     Raises:
-        ValueError: there is none; the message lists those that are.
+        ValueError: there is none; the message lists those that are. For another type than a string
+            it is a ``TypeError`` as well.
     """
-    try:
-        return FLAVOURS[name]
-    except KeyError:
-        known = ", ".join(repr(one) for one in FLAVOURS)
-        raise ValueError(f"unknown flavour {name!r}: use one of {known}") from None
+    known = ", ".join(repr(one) for one in FLAVOURS)
+    if not isinstance(name, str):
+        raise wrong_type(f"a flavour in versions= is one of {known}", name)
+    if name not in FLAVOURS:
+        raise ValueError(f"unknown flavour {name!r}: use one of {known}")
+    return FLAVOURS[name]

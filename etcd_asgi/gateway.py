@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -41,20 +41,15 @@ from etcd_asgi.endpoints.vitals import Vitals
 from etcd_asgi.endpoints.websocket import NOT_UPGRADED, WebSocketEndpoint, is_handshake
 from etcd_asgi.errors import DecodeError, Denied
 from etcd_asgi.flavours import Flavour
+from etcd_asgi.parameters import check_lending, check_parameters, is_upstream
 from etcd_asgi.passage import Authorize
 from etcd_asgi.routes import DEFAULT_VERSIONS, Route, Routes
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, parse_targets
+from etcd_asgi.upstream.targets import Urls
 
 logger = logging.getLogger("etcd_asgi")
-
-
-LENDS = (
-    "a gateway with credentials or a client certificate of its own, and without access=, would lend"
-    " its rights to everyone who reaches it: give access= a function of yours, or say"
-    " access=etcd_asgi.allow_anyone"
-)
 
 
 class Gateway:
@@ -69,8 +64,10 @@ class Gateway:
     close them in order; neither is needed.
 
     Args:
-        etcd: the URL of etcd, or a list with those of several members, or an
-            :class:`~etcd_asgi.upstream.Upstream`.
+        etcd: the URL of etcd, or a list with those of several members in the order of preference,
+            or an :class:`~etcd_asgi.upstream.Upstream`. Objects of libraries for URLs, such as
+            pydantic's ``AnyHttpUrl``, are taken as ``str()`` shows them. A member that is given
+            twice counts once.
         versions: version prefix to flavour, as in ``{"v3": "3.6", "v3beta": "3.5"}``. Flavours are
             "3.3" to "3.7" and "compat".
         credentials: the etcd user that the gateway's calls are made as, unless a grant names
@@ -81,9 +78,10 @@ class Gateway:
         authorize: the host's word on each decided request's messages, for rules finer than a
             grant.
         allowed_origins: origins other than this host's whose pages may open WebSockets and use a
-            visitor's cookies, such as ``https://app.example.org``.
-        audit: true to log a line for each write to the logger ``etcd_asgi.audit``, or what takes
-            the records.
+            visitor's cookies, such as ``https://app.example.org``, or ``capacitor://localhost`` of
+            an app. Each is named in full: there are no wildcards.
+        audit: True to log a line for each write to the logger ``etcd_asgi.audit``, or a plain
+            function that takes each record.
         lease_secret: what lease IDs in namespaces are derived with, the same for all processes;
             needed where users choose the names of their namespaces.
         tls: certificates for ``https`` URLs.
@@ -91,26 +89,36 @@ class Gateway:
         explorer: whether to serve the explorer, a page to look at the keys, under ``/explorer/``.
 
     Raises:
-        ValueError: a URL, prefix or flavour that cannot be; the message says how it should be.
+        ValueError: a parameter that cannot be meant; the message names it and says how it should
+            be. For a value of another type it is a ``TypeError`` as well.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each with a default, by name
         self,
-        etcd: str | Sequence[str] | Upstream,
+        etcd: Urls | Upstream,
         *,
         versions: Mapping[str, str] = DEFAULT_VERSIONS,
         credentials: Password | None = None,
         access: Access = passthrough,
         authorize: Authorize | None = None,
         allowed_origins: Iterable[str] = (),
-        audit: bool | Audit = False,
+        audit: bool | Audit | None = False,
         lease_secret: bytes = b"",
         tls: TLS | None = None,
         limits: Limits | None = None,
         explorer: bool = False,
     ) -> None:
-        if access is passthrough and (credentials is not None or _has_certificate(tls)):
-            raise ValueError(LENDS)
+        check_parameters(
+            credentials=credentials,
+            access=access,
+            authorize=authorize,
+            audit=audit,
+            lease_secret=lease_secret,
+            tls=tls,
+            limits=limits,
+            explorer=explorer,
+        )
+        check_lending(access, credentials, tls)
         self._limits = limits or Limits()
         self._static = StaticFiles(explorer=explorer)
         self._upstream = _upstream(etcd, self._limits, tls)
@@ -304,20 +312,18 @@ async def _is_disconnect(error: Exception, receive: Receive) -> bool:
 _DISCONNECTS = (ClientGone, ClientDisconnect, WebSocketDisconnect)
 
 
-def _has_certificate(tls: TLS | None) -> bool:
-    return tls is not None and tls.cert is not None
-
-
-def _audit(audit: bool | Audit) -> Audit | None:
+def _audit(audit: bool | Audit | None) -> Audit | None:
     if isinstance(audit, bool):
         return log_record if audit else None
     return audit
 
 
-def _upstream(etcd: str | Sequence[str] | Upstream, limits: Limits, tls: TLS | None) -> Upstream:
-    if not isinstance(etcd, str | Sequence):
-        return etcd
-    targets = parse_targets(etcd)
+def _upstream(etcd: Urls | Upstream, limits: Limits, tls: TLS | None) -> Upstream:
+    if is_upstream(etcd):
+        if tls is not None:
+            raise ValueError("tls= is for URLs of etcd: an Upstream makes its own connections")
+        return cast("Upstream", etcd)
+    targets = parse_targets(cast("Urls", etcd))
     if tls is not None and not targets[0].secure:
         raise ValueError("tls= needs URLs of etcd that begin with https://")
     return GrpcUpstream(targets, limits, tls)

@@ -1,7 +1,9 @@
 """How a request wants its bytes: as base64, or as text.
 
-The media type parameter ``bytes`` says it, each direction by itself: that of Content-Type for the
-body, that of Accept for the answer. A WebSocket has no such headers: there the query says it.
+The media type parameter ``bytes`` says it: that of Content-Type for the body, that of Accept for
+the response. Where the best range of Accept names none, the response is in the mode of the body, as
+nobody writes text and wants to read base64. A WebSocket has no such headers: there the query says
+it.
 """
 
 from __future__ import annotations
@@ -45,17 +47,17 @@ DEFAULT = Modes()
 
 
 def modes(content_type: str, accept: str) -> Modes:
-    """What the headers ask for.
+    """Read the modes that the headers of a request ask for.
 
     Raises:
         DecodeError: the body has its bytes in a way that nobody knows.
-        Denied: the answer should have.
+        Denied: the response should have.
     """
     _, parameters = _parsed(content_type[:_LONGEST])
     given = parameters.get(PARAMETER, _BASE64)
     if given not in (_TEXT, _BASE64):
         raise DecodeError(f"Content-Type has {_unknown(given)}")
-    return Modes(given == _TEXT, _answer(accept) == _TEXT)
+    return Modes(given == _TEXT, (_answer(accept) or given) == _TEXT)
 
 
 def socket_modes(query: bytes) -> Modes:
@@ -83,19 +85,27 @@ def wants_events(accept: str) -> bool:
     return any(one == EVENTS and _quality(parameters) > 0 for one, parameters in _ranges(accept))
 
 
-def _answer(accept: str) -> str:
-    """The way of the best range; of two alike, that of the one which says it."""
-    best, chosen = 0.0, _BASE64
+def _answer(accept: str) -> str | None:
+    """Read the mode that the best range of *accept* names; ``None`` if it names none.
+
+    Of two that are equally good one that names a mode counts, and of two that do that of text.
+    """
+    best: tuple[float, int] = (0.0, 0)
+    chosen = None
     for one, parameters in _ranges(accept):
         quality = _quality(parameters)
         if one not in _ANSWERS or not quality:
             continue
         given = parameters.get(PARAMETER)
-        if given not in (None, _TEXT, _BASE64):
+        if given not in _TELLING:
             raise Denied(406, f"Accept has {_unknown(given)}")
-        if quality > best or (quality == best and given == _TEXT):
-            best, chosen = quality, given or _BASE64
+        rank = (quality, _TELLING[given])
+        if rank > best:
+            best, chosen = rank, given
     return chosen
+
+
+_TELLING = {None: 0, _BASE64: 1, _TEXT: 2}
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -9,12 +9,14 @@ Source: Fetch Standard, CORS-safelisted request header; Fetch Metadata Request H
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from ipaddress import ip_address
 
 from starlette.types import Scope
 
+from etcd_asgi.arguments import is_url, members_of, url_text, wrong_type
 from etcd_asgi.errors import Denied
 
 _SIMPLE_TYPES = frozenset(
@@ -22,11 +24,22 @@ _SIMPLE_TYPES = frozenset(
 )
 """Content types that a page may post to other hosts without asking."""
 
-_OWN = frozenset({"same-origin", "none"})
-"""Sec-Fetch-Site of requests from pages of this host, and of those that the user typed."""
-
 _PORTS = {"http": 80, "https": 443}
+"""Default ports. Pages of apps, of schemes such as ``capacitor``, have none."""
+
 _SECURE = frozenset({"https", "wss"})
+
+_FORM = re.compile(
+    r"""(?P<scheme>[a-z][a-z0-9+.-]*)://
+    (?P<host>\[[0-9a-f:.]+\]|[^\x00-\x20\x7f/?\#@:\[\]\\<>^|%,;"'`{}]+)
+    (?::(?P<port>[0-9]{0,5}))?/?""",
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
+"""Source: RFC 6454, section 6.2, and RFC 3986, section 3.1; a slash at the end is let pass."""
+
+_LAST_PORT = 65535
+_SHOWN = 100
+"""Characters of a header that a refusal repeats."""
 
 FORGED = (
     "refused as cross-site: what a browser may send by itself must come from a page of this host,"
@@ -36,7 +49,8 @@ FOREIGN_READ = (
     "refused as cross-site: what a browser may send by itself must come from a page of this host"
 )
 FOREIGN_SOCKET = (
-    "refused: a WebSocket from origin {origin}, which is neither this host's nor allowed"
+    "refused: a WebSocket from {page}, which is neither this host's nor allowed"
+    " (this host is {host})"
 )
 
 
@@ -46,50 +60,52 @@ class Origin:
 
     scheme: str
     host: str
-    port: int
+    port: int | None
+    """``None`` where the scheme has no default port, and the origin names none."""
 
     @classmethod
     def parse(cls, text: str) -> Origin | None:
-        """The origin in an Origin header; ``None`` for "null" and all that is not one."""
-        try:
-            parts = urlsplit(text)
-            port = parts.port or _PORTS.get(parts.scheme, 0)
-        except ValueError:
+        """Parse the origin in an Origin header; ``None`` for "null" and all that is not one."""
+        found = _FORM.fullmatch(text)
+        if found is None:
             return None
-        if parts.scheme not in _PORTS or not parts.hostname or parts.path not in ("", "/"):
+        scheme, host = found["scheme"].lower(), found["host"].lower()
+        port = int(found["port"]) if found["port"] else _PORTS.get(scheme)
+        if port is not None and not 0 < port <= _LAST_PORT:
             return None
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            return None
-        return cls(parts.scheme, parts.hostname, port)
+        if host.startswith("["):
+            try:
+                host = f"[{ip_address(host[1:-1])}]"
+            except ValueError:
+                return None
+        return cls(scheme, host, port)
 
     def is_host(self, host: str, *, secure: bool) -> bool:
-        """Whether it is this host's own.
+        """Tell whether it is this host's own.
 
         Args:
             host: the request's Host header; without a port it has that of the origin's scheme, as
                 a proxy may have ended TLS in front of us.
             secure: whether the request itself came over TLS.
         """
-        if secure and self.scheme != "https":
-            return False
-        own = Origin.parse(f"{self.scheme}://{host}")
-        return own == self
+        if self.scheme not in _PORTS or (secure and self.scheme != "https"):
+            return False  # a page of an app, as of capacitor://localhost, came from no host
+        return Origin.parse(f"{self.scheme}://{host}") == self
 
 
 class Origins:
     """The pages that may use a visitor's login: this host's own and those allowed.
 
     Args:
-        allowed: origins such as ``https://app.example.org``.
+        allowed: origins such as ``https://app.example.org`` or ``capacitor://localhost``.
 
     Raises:
         ValueError: one of *allowed* is not an origin.
     """
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
-        if isinstance(allowed, str):
-            raise ValueError("allowed_origins= takes a list: ['https://app.example.org']")
-        self._allowed = frozenset(_parsed(text) for text in allowed)
+        given = members_of("allowed_origins=", allowed, "['https://app.example.org']")
+        self._allowed = frozenset(_parsed(one) for one in given)
 
     def check(self, scope: Scope) -> None:
         """Let a request with a login that browsers add through, if no other site made it.
@@ -100,7 +116,7 @@ class Origins:
         sent = _telling(scope)
         reads = scope["method"] in ("GET", "HEAD")
         if not (self._is_ours(sent, scope) or (not reads and _asks_beforehand(sent))):
-            if reads and b"origin" not in sent and b"sec-fetch-site" not in sent:
+            if reads and not _says_where(sent):
                 return  # nothing is changed, and a page of another site cannot read it
             raise Denied(403, FOREIGN_READ if reads else FORGED)
 
@@ -112,22 +128,29 @@ class Origins:
         Raises:
             Denied: the page's origin is foreign.
         """
-        for name, value in scope["headers"]:
-            if name == b"origin":
-                origin = value.decode("latin-1")
-                if not self._allows(origin, scope):
-                    raise Denied(403, FOREIGN_SOCKET.format(origin=origin[:100]))
+        sent = _telling(scope)
+        if _says_where(sent) and not self._is_ours(sent, scope):
+            page = f"origin {_shown(scope, b'origin')}" if b"origin" in sent else "another site"
+            host = _shown(scope, b"host") or "not named by the request"
+            raise Denied(403, FOREIGN_SOCKET.format(page=page, host=host))
 
     def _is_ours(self, sent: Mapping[bytes, str], scope: Scope) -> bool:
-        site = sent.get(b"sec-fetch-site")
-        if site in _OWN:
-            return True
-        if b"origin" not in sent:
-            return False
-        # What a browser knows to be of another site, behind a proxy say, has this host's name only.
-        return self._allows(sent[b"origin"], scope, by_name=site is None)
+        """Tell whether a page of this host, or an allowed one, has sent a request.
 
-    def _allows(self, text: str, scope: Scope, *, by_name: bool = True) -> bool:
+        ``Sec-Fetch-Site`` is set by the browser alone, and no page can. It knows the host that the
+        page asked, also where a proxy has rewritten Host. ``none`` is a request that no page
+        has made; one with an Origin, as of an extension, is judged by that.
+
+        Source: Fetch Metadata Request Headers, section 2.4.
+        """
+        site, origin = sent.get(b"sec-fetch-site"), sent.get(b"origin")
+        if site == "same-origin" or (site == "none" and origin is None):
+            return True
+        # What a browser knows to be of another site, behind a proxy say, has this host's name only.
+        by_name = site in (None, "none")
+        return origin is not None and self._allows(origin, scope, by_name=by_name)
+
+    def _allows(self, text: str, scope: Scope, *, by_name: bool) -> bool:
         origin = Origin.parse(text)
         if origin is None:
             return False
@@ -140,13 +163,45 @@ class Origins:
         )
 
 
-def _parsed(text: str) -> Origin:
+def _parsed(given: object) -> Origin:
+    """Parse an origin that the host allows.
+
+    Raises:
+        ValueError: no page that can be told from others has it; the message says why.
+    """
+    expected = "allowed_origins= takes origins such as 'https://app.example.org'"
+    if not is_url(given):
+        raise wrong_type(f"{expected}, as strings", given)
+    text = url_text(given)
     origin = Origin.parse(text)
-    if origin is None:
-        raise ValueError(
-            f"allowed_origins= takes origins such as 'https://app.example.org', not {text!r}"
-        )
+    reason = _why_not(text, origin)
+    if origin is None or reason:
+        raise ValueError(f"{expected}, not {text[:_SHOWN]!r}{reason}")
     return origin
+
+
+def _why_not(text: str, origin: Origin | None) -> str:
+    """Tell why *text* cannot be allowed, where the reason is not plain."""
+    scheme = text.partition(":")[0].strip().lower()
+    if "*" in text:
+        return ": wildcards are not supported; name each origin"
+    if scheme in _OPAQUE:
+        return (
+            ': browsers send "null" for files, data: URLs and sandboxed frames of every site, so'
+            " nobody can tell whose page it is; serve the page over http, or as an app with a"
+            " scheme of its own"
+        )
+    if scheme in ("ws", "wss"):
+        return ": that is the URL of a WebSocket; name the page that opens it, http:// or https://"
+    if not text.isascii():
+        return ": write the host as browsers send it, in ASCII (xn--...)"
+    if "://" not in text:
+        return ": begin it with a scheme, https:// or that of an app"
+    return "" if origin else ": a scheme, a host and a port are all that it has"
+
+
+_OPAQUE = frozenset({"null", "file", "data", "blob", "about", "javascript", "filesystem"})
+"""Source: HTML Standard, section 7.1.1, opaque origins; WebViews send ``file://`` for files."""
 
 
 def _telling(scope: Scope) -> Mapping[bytes, str]:
@@ -161,7 +216,18 @@ def _telling(scope: Scope) -> Mapping[bytes, str]:
 _TELLING = frozenset({b"sec-fetch-site", b"origin", b"content-type"})
 
 
+def _says_where(sent: Mapping[bytes, str]) -> bool:
+    return b"origin" in sent or b"sec-fetch-site" in sent
+
+
+def _shown(scope: Scope, header: bytes) -> str:
+    """The values of a header, as far as a text for the client may repeat them."""
+    values = [value[:_SHOWN] for name, value in scope["headers"] if name == header]
+    text = b" and ".join(values)[:_SHOWN].decode("latin-1")
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
 def _asks_beforehand(sent: Mapping[bytes, str]) -> bool:
-    """Whether a browser would ask this host's leave before a page elsewhere could send this."""
+    """Tell whether a browser asks this host before a page elsewhere can send this."""
     media_type = sent.get(b"content-type", "").partition(";")[0].strip().lower()
     return media_type not in _SIMPLE_TYPES

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from etcd_asgi.arguments import wrong_type
 from etcd_asgi.bindings import Kind, bindings
 from etcd_asgi.flavours import Flavour, flavour
 from etcd_asgi.settings import Limits
@@ -65,10 +67,17 @@ class Routes:
         return self.by_path.get(path.removesuffix(":") if one.trailing_colon else path)
 
 
-def _flavours(versions: Mapping[str, str]) -> dict[str, Flavour]:
+def _flavours(versions: object) -> dict[str, Flavour]:
+    if not isinstance(versions, Mapping):
+        raise wrong_type("versions= takes a mapping such as {'v3': '3.6'}", versions)
     if not versions:
         raise ValueError("versions= names no prefix: give for example {'v3': '3.6'}")
     for prefix in versions:
-        if not prefix or "/" in prefix:
+        if not isinstance(prefix, str):
+            raise wrong_type("a prefix in versions= is one path segment, such as 'v3'", prefix)
+        if not _SEGMENT.fullmatch(prefix) or prefix in (".", ".."):
             raise ValueError(f"a prefix in versions= is one path segment, not {prefix!r}")
     return {prefix: flavour(name) for prefix, name in versions.items()}
+
+
+_SEGMENT = re.compile(r"[^/?#%\\\s\x00-\x1f\x7f]+")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from etcd_asgi.arguments import WrongTypeError, kind_of
+
 MIB = 1024 * 1024
+
+MAX_SECONDS = 2_000_000
+"""Longest time that a limit may be, 23 days: gRPC counts milliseconds in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +17,8 @@ class Limits:
     """Upper bounds of what one request may use. Sizes are bytes, times are seconds.
 
     Raises:
-        ValueError: a limit is not a positive number.
+        ValueError: a limit is not a positive number, a size or a count is not a whole one, or a
+            time is longer than 2,000,000 seconds. For another type it is a ``TypeError`` as well.
     """
 
     max_body_bytes: int = 2 * MIB + MIB // 2
@@ -112,6 +118,16 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise ValueError(f"Limits.{field.name} must be a positive number, not {value!r}")
+            _check(f"Limits.{field.name}", getattr(self, field.name), is_time=field.type == "float")
+
+
+def _check(name: str, value: object, *, is_time: bool) -> None:
+    wrong = f"{name} must be a positive number"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongTypeError(f"{wrong}, not {kind_of(value)}")
+    if not value > 0:
+        raise ValueError(f"{wrong}, not {value!r}")
+    if not is_time and not isinstance(value, int):
+        raise WrongTypeError(f"{name} must be a positive whole number, not {value!r} (float)")
+    if is_time and value > MAX_SECONDS:
+        raise ValueError(f"{wrong} of at most {MAX_SECONDS} seconds, not {value!r}")

@@ -11,20 +11,25 @@ from importlib.metadata import version
 from etcd_asgi.cli.serving import serve
 from etcd_asgi.testing import EtcdNotFoundError
 
+_DESCRIPTION = "etcd's JSON API: a gateway served alone, or a demo of one in an application."
+
 _DEMO = "etcd_asgi.demo"
 """In the wheel, ``examples/fastapi_app`` under this name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command."""
-    parser = argparse.ArgumentParser(prog="etcd-asgi", description=__doc__)
+    parser = argparse.ArgumentParser(prog="etcd-asgi", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('etcd-asgi')}")
     parser.add_argument(
         "command",
         choices=sorted(_COMMANDS),
         help="serve: the gateway alone; demo: an application with logins in front of a real etcd",
     )
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="try: etcd-asgi serve --help")
+    rest = parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="try: etcd-asgi serve --help"
+    )
+    rest.required = False  # argparse calls it so although there may be none
     chosen = parser.parse_args(arguments)
     try:
         _COMMANDS[chosen.command](chosen.arguments)

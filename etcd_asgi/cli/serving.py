@@ -20,7 +20,9 @@ PASSWORD_VARIABLE = "ETCD_ASGI_PASSWORD"  # noqa: S105 - the name of a variable
 GRACE = 5
 """Seconds that open streams have to end, once a signal has come."""
 
+_DESCRIPTION = "Serve a gateway to etcd alone, without an application, until a signal ends it."
 _LAST_PORT = 65535
+_NOT_IN_NAMES = frozenset("/?#@*, ")
 _NEEDS_ALLOWING = (
     "--user gives the rights of that etcd user to everyone who reaches this port: say"
     " --allow-anyone if you mean it, or mount the gateway in an application whose access= decides"
@@ -66,22 +68,36 @@ def serve(arguments: Sequence[str]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="etcd-asgi serve", description=__doc__)
+    parser = argparse.ArgumentParser(prog="etcd-asgi serve", description=_DESCRIPTION)
     add = parser.add_argument
-    add("--upstream", action="append", required=True, metavar="URL", help="etcd; may be repeated")
-    add("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
+    add(
+        "--upstream",
+        action="append",
+        required=True,
+        type=_member,
+        metavar="URL",
+        help="etcd; may be repeated",
+    )
+    add("--host", type=_given, default="127.0.0.1", help="where to listen (default: %(default)s)")
     add("--port", type=_port, default=8000, help="0 is any free one (default: %(default)s)")
     add("--versions", type=_versions, default=DEFAULT_VERSIONS, metavar="V", help="v3=3.7,...")
     add("--user", help=f"call etcd as this user; password in ${PASSWORD_VARIABLE} or a file")
     add("--password-file", type=Path, metavar="FILE", help="whose first line is the password")
     add("--allow-anyone", action="store_true", help="let everyone use --user, --tls-cert")
     add("--read-only", action="store_true", help="allow what only reads")
-    add("--namespace", default="", metavar="PREFIX", help="serve the keys below it, as if all")
+    add("--namespace", type=_given, metavar="PREFIX", help="serve the keys below it, as if all")
     add("--explorer", action="store_true", help="serve a page to look at the keys, /explorer/")
-    add("--allowed-host", action="append", default=[], metavar="NAME", help="of the Host header")
-    add("--tls-ca", metavar="FILE", help="certificates that etcd's must come from")
-    add("--tls-cert", metavar="FILE", help="a certificate for etcd, with --tls-key")
-    add("--tls-key", metavar="FILE", help="its key")
+    add(
+        "--allowed-host",
+        action="append",
+        default=[],
+        type=_host_name,
+        metavar="NAME",
+        help="of the Host header, without a port; may be repeated",
+    )
+    add("--tls-ca", type=_given, metavar="FILE", help="certificates that etcd's must come from")
+    add("--tls-cert", type=_given, metavar="FILE", help="a certificate for etcd, with --tls-key")
+    add("--tls-key", type=_given, metavar="FILE", help="its key")
     return parser
 
 
@@ -101,7 +117,7 @@ def _gateway(chosen: argparse.Namespace) -> Gateway:
         raise ValueError(_LENDS_CERTIFICATE)
     grant = Grant(
         rpcs=READ_ONLY if chosen.read_only else FULL,
-        namespace=os.fsencode(chosen.namespace) or None,
+        namespace=None if chosen.namespace is None else os.fsencode(chosen.namespace),
         forward_token=credentials is None,
     )
     return Gateway(
@@ -151,8 +167,31 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _given(text: str) -> str:
+    """Refuse the empty text that an unset variable of a shell gives: it would mean much more."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: give a value, or leave the option out")
+    return text
+
+
+def _member(text: str) -> str:
+    if "," in text:
+        raise argparse.ArgumentTypeError(f"give --upstream once for each member, not {text}")
+    return _given(text)
+
+
+def _host_name(text: str) -> str:
+    bare = text.removeprefix("[").removesuffix("]")
+    has_port = ":" in text and not (text == f"[{bare}]" or text.count(":") > 1)
+    if not text or has_port or _NOT_IN_NAMES & set(text):
+        raise argparse.ArgumentTypeError(f"a name is like etcd.example, without a port, not {text}")
+    return bare
+
+
 def _versions(text: str) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in text.split(",")]
     if not all(prefix and release for prefix, _, release in pairs):
         raise argparse.ArgumentTypeError(f"write it like v3=3.7,v3beta=3.5, not {text}")
+    if len({prefix for prefix, _, _ in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError(f"a prefix is there twice: {text}")
     return {prefix: release for prefix, _, release in pairs}

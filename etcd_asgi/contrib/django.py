@@ -16,6 +16,7 @@ import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from etcd_asgi.arguments import WrongTypeError, check_function, wrong_type
 from etcd_asgi.contrib.django_user import access_for, django_user
 from etcd_asgi.endpoints.paths import local_path
 from etcd_asgi.gateway import Gateway
@@ -39,14 +40,33 @@ def mount(application: ASGIApp, path: str, gateway: Gateway) -> ASGIApp:
         gateway: what answers there.
 
     Raises:
-        ValueError: *path* is not like ``/etcd``.
-        TypeError: *gateway* is not a gateway.
+        ValueError: *path* is not like ``/etcd``, or another gateway inside has it.
+        TypeError: *application* is not an ASGI application, *path* not a string, or *gateway* not
+            a gateway; it is a ``ValueError`` as well.
     """
     if not isinstance(gateway, Gateway):
-        kind = type(gateway).__name__
-        raise TypeError(f"mount(application, path, gateway) takes a Gateway last, not {kind}")
+        raise wrong_type("mount(application, path, gateway) takes a Gateway last", gateway)
+    _check_application(application)
+    if not isinstance(path, str):
+        raise wrong_type("mount(application, path, gateway) takes a path like '/etcd'", path)
     _check(path)
+    if isinstance(application, _Dispatcher) and application.is_covered_by(path):
+        raise ValueError(
+            f"mount() at {path!r}: a gateway that is mounted below it would get nothing"
+        )
     return _Dispatcher(application, path, gateway)
+
+
+def _check_application(application: object) -> None:
+    label = "mount(application, path, gateway)"
+    try:
+        check_function(f"{label} takes an ASGI application first: it", application, *_ASGI)
+    except WrongTypeError as error:
+        hint = "get_asgi_application() makes Django's"
+        raise WrongTypeError(f"{error}; {hint}") from None
+
+
+_ASGI = ("scope", "receive", "send")
 
 
 def _check(path: str) -> None:
@@ -59,6 +79,8 @@ def _check(path: str) -> None:
         raise ValueError(f"{wrong}: end it without a slash, {path.rstrip('/')!r}")
     if "//" in path or any(character in "?#%" or character.isspace() for character in path):
         raise ValueError(f"{wrong}: single slashes, and no spaces, '?', '#' or '%'")
+    if any(character in "{}<>*\\" for character in path) or {".", ".."} & set(path.split("/")):
+        raise ValueError(f"{wrong}: it is taken as it is, and has neither patterns nor dots")
 
 
 class _Dispatcher:
@@ -68,6 +90,12 @@ class _Dispatcher:
         self._application = application
         self._path = path
         self._gateway = gateway
+
+    def is_covered_by(self, path: str) -> bool:
+        """Tell whether all requests for the gateway here, or one inside, are at or below *path*."""
+        inner = self._application
+        deeper = isinstance(inner, _Dispatcher) and inner.is_covered_by(path)
+        return deeper or f"{self._path}/".startswith(f"{path}/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

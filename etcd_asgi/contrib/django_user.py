@@ -7,14 +7,14 @@ Django's with which a new cookie could go out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
-from inspect import iscoroutinefunction
 from typing import Any
 
 from starlette.requests import HTTPConnection
 
 from etcd_asgi.access import Grant
+from etcd_asgi.arguments import WrongTypeError, check_function, is_async, wrong_type
 from etcd_asgi.errors import Denied
 
 GrantFor = Callable[[Any], Grant]
@@ -30,7 +30,13 @@ async def django_user(conn: HTTPConnection) -> Any:
 
     What the user is related to, such as its groups, is in the database: ask for that with
     :func:`access_for`, whose function may.
+
+    Raises:
+        TypeError: *conn* is no connection, such as Django's own request, where
+            ``request.user`` is the user; it is a ``ValueError`` as well.
     """
+    if not isinstance(getattr(conn, "cookies", None), Mapping):
+        raise wrong_type("django_user(conn) takes the HTTPConnection that access= gets", conn)
     return await _in_thread(conn, lambda user: user)
 
 
@@ -51,10 +57,12 @@ def access_for(grant_for: GrantFor) -> Callable[[HTTPConnection], Awaitable[Gran
     closed after it. Django's ``PermissionDenied`` counts as ``Denied`` with 403.
 
     Raises:
-        TypeError: the function is async.
+        TypeError: *grant_for* is async, or is not a function of one argument; it is a
+            ``ValueError`` as well.
     """
-    if iscoroutinefunction(grant_for):
-        raise TypeError(
+    check_function("access_for(grant_for)", grant_for, "user")
+    if is_async(grant_for):
+        raise WrongTypeError(
             "access_for() takes a plain function, which may ask Django's database; an async access="
             " calls `await django_user(conn)` itself"
         )

@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect, params
 from starlette.types import Message, Receive, Scope, Send
 
+from etcd_asgi.arguments import members_of, wrong_type
 from etcd_asgi.gateway import Gateway
 
 _METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
@@ -43,11 +44,16 @@ def gateway_router(gateway: Gateway, *, dependencies: Sequence[Any] = ()) -> API
         dependencies: such as ``[Depends(current_user)]``.
 
     Raises:
-        TypeError: *gateway* is not a gateway.
+        TypeError: *gateway* is not a gateway, or *dependencies* not a list of ``Depends(...)``; it
+            is a ``ValueError`` as well.
     """
+    label = "gateway_router(gateway, dependencies=[...])"
     if not isinstance(gateway, Gateway):
-        kind = type(gateway).__name__
-        raise TypeError(f"gateway_router(gateway, dependencies=[...]) takes a Gateway, not {kind}")
+        raise wrong_type(f"{label} takes a Gateway", gateway)
+    depends = members_of("gateway_router(dependencies=...)", dependencies, "[Depends(user)]")
+    for one in depends:
+        if not isinstance(one, params.Depends):
+            raise wrong_type(f"{label} takes functions as Depends(function)", one)
 
     async def answer(request: Request, response: Response) -> Response:
         return _Handover(gateway, request, response)
@@ -55,7 +61,7 @@ def gateway_router(gateway: Gateway, *, dependencies: Sequence[Any] = ()) -> API
     async def converse(websocket: WebSocket) -> None:
         await gateway(_below(websocket.scope), websocket.receive, _sending(websocket))
 
-    router = APIRouter(dependencies=list(dependencies), lifespan=gateway.lifespan)
+    router = APIRouter(dependencies=depends, lifespan=gateway.lifespan)
     router.add_api_route("/{path:path}", answer, methods=_METHODS, include_in_schema=False)
     router.add_api_websocket_route("/{path:path}", converse)
     return router

@@ -13,6 +13,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from etcd_asgi.testing.arguments import Place, path_of, release_of
+
 ENVIRONMENT_VARIABLE = "ETCD_ASGI_ETCD"
 
 _VERSION_TIMEOUT = 30.0
@@ -33,7 +35,10 @@ def find_etcd(release: str | None = None) -> Path:
     Raises:
         EtcdNotFoundError: Nothing was found, nothing of that release, or ``$ETCD_ASGI_ETCD`` names
             a file that cannot be executed.
+        TypeError: *release* is not a string.
+        ValueError: *release* is not like a release.
     """
+    release = release_of(release)
     seen: list[str] = []
     for path in _candidates():
         if release is None:
@@ -45,13 +50,18 @@ def find_etcd(release: str | None = None) -> Path:
     raise EtcdNotFoundError(_not_found(release, seen))
 
 
-def etcd_version(binary: Path) -> str:
+def etcd_version(binary: Place) -> str:
     """Ask *binary* for its version: ``"3.5.1"``.
 
     Raises:
         EtcdNotFoundError: The file does not run, or what it prints is not what etcd prints.
+        TypeError: *binary* is neither a string nor a path.
+        ValueError: *binary* is empty.
     """
-    command = [str(binary), "--version"]
+    path = path_of("binary", binary)
+    if path is None:
+        raise TypeError("binary must be a string or a Path, not NoneType: find_etcd() finds one")
+    command = [str(path), "--version"]
     try:
         done = subprocess.run(
             command,

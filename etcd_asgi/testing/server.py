@@ -1,11 +1,12 @@
 """EtcdServer: one real etcd process, started, broken and stopped at will."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from etcd_asgi.testing.arguments import Place, flags_of, path_of, seconds_of
 from etcd_asgi.testing.binaries import etcd_version, find_etcd
 from etcd_asgi.testing.launch import Folder, Ports, endpoint, make_folder
 from etcd_asgi.testing.process import ChildProcess
@@ -27,11 +28,11 @@ class EtcdServer:
 
     def __init__(
         self,
-        binary: Path | None = None,
+        binary: Place | None = None,
         *,
-        args: Sequence[str] = (),
-        data_dir: Path | None = None,
-        log_path: Path | None = None,
+        args: Iterable[str] = (),
+        data_dir: Place | None = None,
+        log_path: Place | None = None,
         start_timeout: float = 30.0,
         stop_timeout: float = 10.0,
     ) -> None:
@@ -46,11 +47,17 @@ class EtcdServer:
             log_path: Where etcd's output goes, and stays; by default a file in a temporary folder.
             start_timeout: Seconds until a start that has not become healthy is given up.
             stop_timeout: Seconds an orderly stop may take before the process is killed.
+
+        Raises:
+            TypeError: A parameter of another type.
+            ValueError: An empty path, or a timeout that is not a positive number.
         """
-        self._binary = binary
-        self._args = tuple(args)
-        self._data_dir, self._log_path = data_dir, log_path
-        self._start_timeout, self._stop_timeout = start_timeout, stop_timeout
+        self._binary = path_of("binary", binary)
+        self._args = flags_of(args)
+        self._data_dir = path_of("data_dir", data_dir)
+        self._log_path = path_of("log_path", log_path)
+        self._start_timeout = seconds_of("start_timeout", start_timeout)
+        self._stop_timeout = seconds_of("stop_timeout", stop_timeout)
         self._folder: Folder | None = None
         self._ports: Ports | None = None
         self._process: ChildProcess | None = None

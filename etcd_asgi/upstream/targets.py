@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from etcd_asgi.arguments import is_url, url_text, wrong_type
+
 DEFAULT_PORT = 2379
+
+Urls = str | Iterable[str]
+"""One URL or several. An object with a ``scheme`` that ``str()`` turns into the URL, such as
+pydantic's ``AnyHttpUrl`` or yarl's ``URL``, stands for it."""
+
+_EXAMPLE = "such as 'http://127.0.0.1:2379'"
+_NEEDED = f"Gateway() needs the URL of etcd, {_EXAMPLE}"
+_SEVERAL = "several members are a list, ['http://10.0.0.1:2379', 'http://10.0.0.2:2379']"
+_SEPARATED = re.compile(r"[,;\s|]")
+_NOT_IN_HOSTS = re.compile(r"[\s\x00-\x1f\x7f,;|*\\'\"<>{}()^`$!&=~+]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,27 +33,29 @@ class Target:
     secure: bool
 
 
-def parse_targets(urls: str | Sequence[str]) -> tuple[Target, ...]:
-    """The channels needed for *urls*, in the order of preference.
+def parse_targets(urls: Urls) -> tuple[Target, ...]:
+    """Parse *urls* into the channels that they need, in the order of preference.
 
     Members given as literal addresses share a channel, which changes over between them by itself.
     With TLS each has one of its own: gRPC looks for the whole of a channel's name in certificates.
 
+    A member that is given twice, in whatever spelling, counts once: lists are often put together
+    from several sources, and nothing else can be meant. ``localhost`` and ``127.0.0.1`` are two.
+
     Raises:
         ValueError: no URL, one that is not like ``http://127.0.0.1:2379``, or a mixture of
             ``http`` and ``https``.
-        TypeError: something else than strings.
+        TypeError: something else than strings; it is a ``ValueError`` as well.
     """
-    given = [urls] if isinstance(urls, str) else list(urls)
-    if not given:
-        raise ValueError("Gateway() needs the URL of etcd, such as 'http://127.0.0.1:2379'")
-    parts = [_split(url) for url in given]
+    parts = [_split(url) for url in _listed(urls)]
+    if not parts:
+        raise ValueError(_NEEDED)
     if len({part.scheme for part in parts}) > 1:
-        raise ValueError(f"the URLs of etcd mix http and https: {given!r}")
+        shown = [f"{part.scheme}://{part.hostname}" for part in parts]
+        raise ValueError(f"the URLs of etcd mix http and https: {shown!r}")
     secure = parts[0].scheme == "https"
     groups: dict[str, list[str]] = {}
-    for part in parts:
-        scheme, address = _address(part)
+    for scheme, address in dict.fromkeys(_address(part) for part in parts):
         shared = scheme != "dns" and not secure
         groups.setdefault(scheme if shared else f"{scheme}:{address}", []).append(address)
     return tuple(
@@ -49,19 +64,38 @@ def parse_targets(urls: str | Sequence[str]) -> tuple[Target, ...]:
     )
 
 
-def _split(url: object) -> SplitResult:
-    if not isinstance(url, str):
-        raise TypeError(f"the URL of etcd must be a string, not {type(url).__name__}")
+def _listed(urls: object) -> list[object]:
+    if is_url(urls):
+        return [urls]
+    if urls is None:
+        raise wrong_type(f"{_NEEDED}: is an environment variable unset? It must be a string", urls)
+    if isinstance(urls, bytes | bytearray | Mapping | set | frozenset | type):
+        raise wrong_type(f"{_NEEDED}, or a list of URLs in the order of preference", urls)
+    if not isinstance(urls, Iterable):
+        raise wrong_type(f"{_NEEDED}, a list of URLs, or an Upstream", urls)
+    return list(urls)
+
+
+def _split(given: object) -> SplitResult:
+    if not is_url(given):
+        raise wrong_type(f"{_NEEDED}; each URL of etcd must be a string", given)
+    url = url_text(given).strip()
     wrong = f"the URL of etcd must be like 'http://127.0.0.1:2379', not {_shown(url)!r}"
+    if _SEPARATED.search(url):
+        raise ValueError(f"{wrong}: {_SEVERAL}")
     try:
         part = urlsplit(url)
-        _ = part.port
+        port = part.port
     except ValueError as error:
         raise ValueError(f"{wrong}: {error}") from None
     if part.scheme not in ("http", "https") or not part.hostname:
         raise ValueError(wrong)
     if part.username is not None or part.path not in ("", "/") or part.query or part.fragment:
         raise ValueError(f"{wrong}: a scheme, a host and a port are all it may have")
+    if port == 0:
+        raise ValueError(f"{wrong}: etcd listens on no port 0; without a port it is {DEFAULT_PORT}")
+    if _NOT_IN_HOSTS.search(part.hostname):
+        raise ValueError(f"{wrong}: {part.hostname!r} is not the name of a host")
     return part
 
 
@@ -75,7 +109,7 @@ def _address(part: SplitResult) -> tuple[str, str]:
     """gRPC's scheme for a URL's host, and the host with its port."""
     host, port = part.hostname or "", part.port or DEFAULT_PORT
     try:
-        version = ip_address(host).version
+        address = ip_address(host)
     except ValueError:
         return "dns", f"{host}:{port}"
-    return ("ipv4", f"{host}:{port}") if version == 4 else ("ipv6", f"[{host}]:{port}")
+    return ("ipv4", f"{host}:{port}") if address.version == 4 else ("ipv6", f"[{address}]:{port}")

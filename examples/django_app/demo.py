@@ -41,7 +41,8 @@ and go by themselves. Leave the page open, and change a key in another terminal:
 curl -c jar -o form {url}/login
 curl -b jar -c jar {url}/login -d 'username=red-writer&password={password}' \
 -d "csrfmiddlewaretoken=$(awk '/csrftoken/ {{print $7}}' jar)"
-curl -b jar {url}/etcd/v3/kv/put -H 'content-type: application/json; bytes=text' -d '{put}'
+curl -b jar -w '\\n' {url}/etcd/v3/kv/put -H 'content-type: application/json; bytes=text' \
+-d '{put}'
 
 Ctrl-C ends both.
 """

@@ -31,9 +31,10 @@ The red team and the blue team each see keys of their own; red-reader may only r
 and go by themselves. Leave the page open, and change a key in another terminal:
 
 curl -c jar {url}/login -d 'name=red-writer&password={password}'
-curl -b jar {url}/etcd/v3/kv/put -H 'content-type: application/json; bytes=text' -d '{put}'
-curl -b jar {url}/etcd/v3/kv/range -H 'content-type: application/json; bytes=text' \
--H 'accept: application/json; bytes=text' -d '{range}'
+curl -b jar -w '\\n' {url}/etcd/v3/kv/put -H 'content-type: application/json; bytes=text' \
+-d '{put}'
+curl -b jar -w '\\n' {url}/etcd/v3/kv/range -H 'content-type: application/json; bytes=text' \
+-d '{range}'
 
 Ctrl-C ends both.
 """

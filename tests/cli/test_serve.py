@@ -66,8 +66,9 @@ def test_it_is_served_under_the_names_of_this_machine(url: str, name: str, key: 
 
 def test_another_name_can_be_allowed(etcd: EtcdServer, tmp_path: Path, key: str) -> None:
     arguments = ["--upstream", etcd.endpoint, "--allowed-host=etcd.example"]
-    with serving(tmp_path, *arguments) as url:
+    with serving(tmp_path, *arguments, "--allowed-host=[2001:db8::1]") as url:
         assert put(url, key, {"host": "etcd.example"}).status_code == 200
+        assert put(url, key, {"host": "[2001:db8::1]:8000"}).status_code == 200
         assert put(url, key, {"host": "other.example"}).status_code == 403
 
 
@@ -154,7 +155,19 @@ SECRET = {"ETCD_ASGI_PASSWORD": "secret word"}
         pytest.param(["--host=192.0.2.1"], "cannot listen on 192.0.2.1", id="no-address"),
         pytest.param(["--versions=v3"], "write it like v3=3.7,v3beta=3.5", id="versions"),
         pytest.param(["--versions=v3=9"], "9", id="flavour"),
+        pytest.param(["--versions=v3=3.6,v3=3.7"], "a prefix is there twice", id="prefix-twice"),
         pytest.param(["--upstream=etcd"], "etcd", id="url"),
+        pytest.param(["--upstream="], "it is empty", id="no-url"),
+        pytest.param([f"--upstream={URL},{URL}"], "once for each member", id="urls-in-one"),
+        pytest.param(["--upstream=http://etcd:0"], "no port 0", id="port-0-of-etcd"),
+        pytest.param(["--host="], "it is empty", id="all-addresses-by-an-unset-variable"),
+        pytest.param(["--namespace="], "it is empty", id="all-keys-by-an-unset-variable"),
+        pytest.param(["--tls-ca="], "it is empty", id="no-authority-by-an-unset-variable"),
+        pytest.param(["--user="], "the name of an etcd user", id="no-user"),
+        pytest.param(["--allowed-host="], "without a port", id="no-name-allowed"),
+        pytest.param(["--allowed-host=etcd.example:80"], "without a port", id="name-with-port"),
+        pytest.param(["--allowed-host=http://etcd.example"], "without a port", id="name-as-url"),
+        pytest.param(["--allowed-host=*.example"], "without a port", id="wildcard"),
         pytest.param([f"--tls-cert={__file__}"], "cert and key together", id="tls"),
         pytest.param(
             [f"--tls-cert={__file__}", f"--tls-key={__file__}"],
@@ -175,6 +188,11 @@ def test_what_cannot_be_or_is_dangerous_is_refused_in_one_line(
     assert told in last
     assert "Traceback" not in output
     assert "secret word" not in output
+
+
+def test_a_member_that_is_given_twice_is_one(etcd: EtcdServer, tmp_path: Path, key: str) -> None:
+    with serving(tmp_path, "--upstream", etcd.endpoint, "--upstream", f"{etcd.endpoint}/") as url:
+        assert put(url, key).status_code == 200
 
 
 def test_a_user_needs_a_password() -> None:

@@ -109,6 +109,8 @@ def test_what_it_prints_can_be_opened_and_pasted(shared: Demo, tmp_path: Path) -
     assert logged_in == ""
     assert '"revision"' in put
     assert '"value":"hello from curl"' in found
+    assert put.endswith("}\n"), "the next prompt of the shell is on a line of its own"
+    assert found.endswith("}\n")
 
 
 def test_what_django_s_prints_can_be_opened_and_pasted(tmp_path: Path) -> None:
@@ -120,6 +122,7 @@ def test_what_django_s_prints_can_be_opened_and_pasted(tmp_path: Path) -> None:
         form, logged_in, put = _pasted(demo, tmp_path)
         assert form + logged_in == ""
         assert '"revision"' in put
+        assert put.endswith("}\n")
         body = {"key": text("/teams/red/services/"), "range_end": text("/teams/red/services0")}
         address = f"{demo.etcd}/v3/kv/range"
         until(lambda: "kvs" in httpx.post(address, json=body, timeout=TIMEOUT).json(), "services")

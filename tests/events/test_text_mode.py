@@ -26,11 +26,22 @@ def test_a_text_that_is_put_is_read_as_text(uvicorn: Served, key: str) -> None:
     assert (pair["key"], pair["value"]) == (key, value)
 
 
-def test_each_direction_has_a_way_of_its_own(uvicorn: Served, key: str) -> None:
+def test_the_answer_to_text_is_text_unless_accept_says_otherwise(uvicorn: Served, key: str) -> None:
     post(uvicorn, "kv/put", {"key": key, "value": "v"}, {"content-type": AS_TEXT})
-    plain = post(uvicorn, "kv/range", {"key": key}, {"content-type": AS_TEXT})
-    assert plain.headers["content-type"] == JSON
-    assert plain.json()["kvs"][0]["key"] == text(key)
+    for accept, is_text in (
+        ("*/*", True),
+        (JSON, True),
+        (f"{JSON}; bytes=base64", False),
+        (f"*/*, {JSON}; bytes=base64; q=0.5", True),
+    ):
+        headers = {"content-type": AS_TEXT, "accept": accept}
+        found = post(uvicorn, "kv/range", {"key": key}, headers)
+        assert found.headers["content-type"] == (AS_TEXT if is_text else JSON)
+        assert found.json()["kvs"][0]["key"] == (key if is_text else text(key))
+
+
+def test_base64_can_be_answered_with_text(uvicorn: Served, key: str) -> None:
+    post(uvicorn, "kv/put", {"key": key, "value": "v"}, {"content-type": AS_TEXT})
     read = post(uvicorn, "kv/range", {"key": text(key)}, {"accept": "*/*; bytes=text"})
     assert read.headers["content-type"] == AS_TEXT
     assert read.json()["kvs"][0]["key"] == key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 from collections.abc import Iterator
@@ -71,12 +72,14 @@ def begun(app: AppServer, path: str, length: int, body: str, *headers: str) -> s
 
 
 def answer_of(client: socket.socket) -> str:
-    """All that comes until the server closes the connection."""
+    """The answer, whole; nothing where the server closes the connection instead."""
     with closing(client):
-        received = b""
-        while piece := client.recv(65536):
-            received += piece
-        return received.decode()
+        try:
+            response = http.client.HTTPResponse(client)
+            response.begin()
+            return f"{response.status} {response.read().decode()}"
+        except (ConnectionError, http.client.HTTPException):
+            return ""
 
 
 PATHS = ("kv/range", "watch", "lease/keepalive", "maintenance/snapshot")
@@ -98,7 +101,7 @@ def test_a_body_that_does_not_come_ends_with_408(app: AppServer) -> None:
     for client in clients:
         answer = answer_of(client)
         if answer or app._server != "granian":
-            assert " 408 " in answer.splitlines()[0]
+            assert answer.startswith("408 ")
             assert SLOW in answer
 
 
@@ -133,10 +136,11 @@ def test_what_has_not_been_said_ends_with_the_gateway(app: AppServer) -> None:
 
 def test_a_body_that_is_too_long_is_refused_before_it_is_asked_for(app: AppServer) -> None:
     """Who waits for ``100 Continue`` has sent nothing yet, and need not."""
-    answer = answer_of(begun(app, "kv/put", 20_000, "", "Expect: 100-continue"))
-    if app._server == "hypercorn":  # it asks for each body by itself
-        answer = answer.partition("\r\n\r\n")[2]
-    assert " 413 " in answer.splitlines()[0]
+    client = begun(app, "kv/put", 20_000, "", "Expect: 100-continue")
+    if app._server != "hypercorn":  # it asks for each body by itself
+        assert client.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 413"
+    answer = answer_of(client)
+    assert answer.startswith("413 ")
     assert "--max-request-bytes" in answer
     with begun(app, "kv/put", 20, "", "Expect: 100-continue") as client:
         assert client.recv(65536).startswith(b"HTTP/1.1 100")

@@ -22,7 +22,7 @@ JSON = "application/json"
     ],
 )
 def test_the_content_type_says_how_the_body_has_its_bytes(content_type: str, is_text: bool) -> None:
-    assert modes(content_type, "") == Modes(body=is_text)
+    assert modes(content_type, f"{JSON}; bytes=base64") == Modes(body=is_text)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,37 @@ def test_the_content_type_says_how_the_body_has_its_bytes(content_type: str, is_
 )
 def test_accept_says_how_the_answer_has_its_bytes(accept: str, is_text: bool) -> None:
     assert modes("", accept) == Modes(answer=is_text)
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_text"),
+    [
+        pytest.param("", True, id="none"),
+        pytest.param("*/*", True, id="what-curl-sends"),
+        pytest.param(JSON, True, id="bare"),
+        pytest.param(f"{JSON}; charset=utf-8, text/plain, */*", True, id="what-axios-sends"),
+        pytest.param("image/png; bytes=base64", True, id="not-what-we-have"),
+        pytest.param("text/event-stream", True, id="events"),
+        pytest.param(f"{JSON}; bytes=base64", False, id="base64"),
+        pytest.param("*/*; bytes=base64", False, id="any-as-base64"),
+        pytest.param(f"*/*, {JSON}; bytes=base64", False, id="the-more-telling-of-two"),
+        pytest.param(f"{JSON}; bytes=base64, */*", False, id="in-any-order"),
+        pytest.param(f"{JSON}, {JSON}; bytes=base64; q=0.5", True, id="best-names-none"),
+        pytest.param(f"{JSON}; q=0.5, {JSON}; bytes=base64; q=0.9", False, id="best-names-one"),
+        pytest.param(f"{JSON}; bytes=base64; q=0", True, id="not-wanted"),
+        pytest.param(f"{JSON}; bytes=base64, {JSON}; bytes=text", True, id="text-of-the-two"),
+    ],
+)
+def test_the_answer_to_text_is_text_unless_accept_says_otherwise(
+    accept: str, is_text: bool
+) -> None:
+    assert modes(f"{JSON}; bytes=text", accept) == Modes(body=True, answer=is_text)
+
+
+@pytest.mark.parametrize("content_type", ["", JSON, f"{JSON}; bytes=base64"])
+def test_the_answer_to_base64_is_base64_unless_accept_says_otherwise(content_type: str) -> None:
+    assert modes(content_type, "*/*") == Modes()
+    assert modes(content_type, "*/*; bytes=text") == Modes(answer=True)
 
 
 def test_any_other_way_is_refused_and_both_are_named() -> None:

@@ -30,6 +30,8 @@ class Raw:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        left = True
+
         async def empty_first() -> dict[str, object]:
             nonlocal left
             if left:
@@ -37,7 +39,6 @@ class Raw:
                 return {"type": "http.request", "body": b"", "more_body": False}
             return dict(await receive())
 
-        left = True
         if scope["type"] == "http":
             while (await receive()).get("more_body"):
                 pass

@@ -15,12 +15,30 @@ from etcd_asgi.upstream import Target, parse_targets
         (["http://a:1", "http://10.0.0.1:1", "http://b:2"],
          ["dns:a:1", "ipv4:10.0.0.1:1", "dns:b:2"]),
         (["http://a:1", "http://a:2"], ["dns:a:1", "dns:a:2"]),
+        ("http://etcd_1:2379", ["dns:etcd_1:2379"]),
+        (" http://a:1\n", ["dns:a:1"]),
     ],
 )  # fmt: skip
 def test_addresses_share_a_channel_and_names_have_one_each(
     urls: str | list[str], names: list[str]
 ) -> None:
     assert parse_targets(urls) == tuple(Target(name, secure=False) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("urls", "names"),
+    [
+        (["http://localhost:2379", "http://localhost:2379"], ["dns:localhost:2379"]),
+        (["http://localhost", "HTTP://LOCALHOST:2379/"], ["dns:localhost:2379"]),
+        (["http://10.0.0.1", "http://10.0.0.1:2379"], ["ipv4:10.0.0.1:2379"]),
+        (["http://[::1]", "http://[0:0:0:0:0:0:0:1]:2379"], ["ipv6:[::1]:2379"]),
+        (["http://a", "http://b", "http://a"], ["dns:a:2379", "dns:b:2379"]),
+        (["https://10.0.0.1", "https://10.0.0.1:2379"], ["ipv4:10.0.0.1:2379"]),
+        (["http://localhost", "http://127.0.0.1"], ["dns:localhost:2379", "ipv4:127.0.0.1:2379"]),
+    ],
+)
+def test_a_member_that_is_given_twice_counts_once(urls: list[str], names: list[str]) -> None:
+    assert [target.name for target in parse_targets(urls)] == names
 
 
 def test_https_makes_a_secure_channel() -> None:
@@ -47,6 +65,17 @@ def test_with_tls_each_address_has_a_channel_whose_name_is_in_its_certificate() 
         ("http://h?x=1", "a scheme, a host and a port"),
         ("http://me:secret@h", "a scheme, a host and a port"),
         (["http://a", "https://b"], "mix http and https"),
+        ("http://a:1,http://b:2", "several members are a list"),
+        ("http://a:1,b:2", "several members are a list"),
+        ("http://a,b", "several members are a list"),
+        ("http://a:1;http://b:2", "several members are a list"),
+        ("http://a:1 http://b:2", "several members are a list"),
+        ("http://h:0", "no port 0"),
+        (["http://a", "http://h:0"], "no port 0"),
+        ("http://${HOST}:2379", "not the name of a host"),
+        ("http://{host}", "not the name of a host"),
+        ("http://*.example", "not the name of a host"),
+        ("http://a:1,http://me:secret@h", "several members are a list"),
     ],
 )
 def test_what_cannot_be_an_etcd_is_refused_with_an_example(
