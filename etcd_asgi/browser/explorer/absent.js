@@ -5,6 +5,9 @@ import { button, el, fill } from "./dom.js";
 import { newHash } from "./route.js";
 import { showPath } from "./path.js";
 
+const NO_HISTORY = "etcd has no history of it: it was never there, or its history was compacted.";
+const NOT_FOUND = "No history of it was found. You may not watch, so a key that was there for a short time alone is not found.";
+
 /** Fires "left" when the user goes back to the tree, and "open" with the key to look again. */
 export class AbsentKey extends EventTarget {
   editing = false;
@@ -30,7 +33,7 @@ export class AbsentKey extends EventTarget {
   miss() {
     fill(this.#text,
       el("p", {}, `There is no key ${shown(this.key)}.`),
-      el("p", { class: "faint" }, "etcd has no history of it: it was never there, or its history was compacted."),
+      el("p", { class: "faint" }, this.#app.may.watch ? NO_HISTORY : NOT_FOUND),
       this.#app.may.put ? button("Create it", { icon: "plus", kind: "primary", onclick: () => this.#create() }) : null);
   }
 

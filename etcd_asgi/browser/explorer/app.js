@@ -28,7 +28,10 @@ const $ = (id) => document.getElementById(id);
 const told = ({ user, namespaced, rpcs }) => JSON.stringify([user, namespaced, rpcs && [...rpcs].sort()]);
 
 /** Say that the page has begun, whatever it shows: what fails from now on is said by the page itself. */
-const begun = () => window.explorerStart?.begun();
+function begun() {
+  $("loading")?.remove();
+  window.explorerStart?.begun(); // unless that script was held back
+}
 
 class App {
   may = abilities({ rpcs: new Set() });

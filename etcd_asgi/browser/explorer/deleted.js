@@ -4,6 +4,7 @@
 import { kindOf } from "./trouble.js";
 
 const FIRST_CHANGE = 3000; // milliseconds to wait for a change of a key that may have none
+const SAMPLES = 100n; // revisions at which a key is looked for that may not be watched
 const NEXT_CHANGE = 500; // milliseconds of silence after which no more changes of the past are expected
 
 /**
@@ -14,7 +15,8 @@ export async function deletionOf(store, key, { last = null, mayWatch }) {
   const range = { key, end: `${key}\0`, limit: 1, keysOnly: true };
   const { kvs, revision: now } = await store.range(range);
   if (kvs.length > 0) return null; // it is there again
-  const start = last ? { from: last.modified, at: last.modified, kv: last } : await oldest(store, key, now);
+  let start = last ? { from: last.modified, at: last.modified, kv: last } : await oldest(store, key, now);
+  if (!start.kv && !mayWatch) start = await sampled(store, key, start.from, now);
   const found = start.kv ? await boundary(store, key, start, now) : null;
   if (!mayWatch) return found;
   const from = found ? found.revision + 1n : start.from;
@@ -42,6 +44,16 @@ async function oldest(store, key, now) {
     if (kv && middle > seen.at) seen = { at: middle, kv };
   }
   return { from: high, ...seen };
+}
+
+/** The latest of some revisions at which the key was there: where its changes may not be watched, it is looked for. */
+async function sampled(store, key, from, now) {
+  const step = (now - from) / SAMPLES + 1n;
+  for (let revision = now - 1n; revision >= from; revision -= step) {
+    const kv = await at(store, key, revision);
+    if (kv) return { from, at: revision, kv };
+  }
+  return { from, at: 0n, kv: null };
 }
 
 /** A revision that deleted the key, between one at which it was there and one at which it is not. */

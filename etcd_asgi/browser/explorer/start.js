@@ -22,6 +22,7 @@
     section.setAttribute("role", "alert");
     const main = document.querySelector("main");
     main.replaceChildren(section);
+    for (const state of document.querySelectorAll("[data-state]")) state.hidden = true; // it says "connecting"
     reload.focus();
   };
 
@@ -54,7 +55,6 @@
     /** The page has begun: what fails from now on it says itself. */
     begun() {
       over = true;
-      document.getElementById("loading")?.remove();
     },
   };
 })();
