@@ -5,8 +5,15 @@ import { Code, Conflict, Etcd } from "../etcd/client.js";
 const etcd = new Etcd();
 const find = (selector) => document.querySelector(selector);
 const rows = new Map(); // id -> row, see newRow()
+const rowOf = new WeakMap(); // item -> row
 const order = []; // the ids, in the order of the list
 const MOST_LINES = 8; // of a value, before it scrolls
+const EAGER = 200; // rows that are whole at once; of a longer list those that come near the window
+const NEAR = "1000px";
+const seen = new IntersectionObserver(
+  (found) => found.filter((one) => one.isIntersecting).forEach((one) => complete(rowOf.get(one.target))),
+  { rootMargin: NEAR },
+);
 
 window.explorerStart?.begun();
 addEventListener("beforeunload", (event) => {
@@ -45,8 +52,24 @@ function tell(state, error) {
 function reset({ entries, revision }) {
   const there = new Set(entries.map(idOf));
   for (const id of order.filter((id) => !there.has(id))) vanish(id, revision);
+  const fresh = entries.filter((entry) => !rows.has(idOf(entry)));
+  if (order.length === 0) addAll(fresh);
+  else fresh.forEach(add);
   entries.forEach(show);
   count();
+}
+
+/** The rows of an empty list, in one piece: the browser lays them out once. */
+function addAll(entries) {
+  const all = document.createDocumentFragment();
+  for (const entry of entries) {
+    const row = newRow(entry);
+    all.append(row.item);
+    order.push(row.id);
+    rows.set(row.id, row);
+    unfold(row);
+  }
+  find("#keys").append(all);
 }
 
 /** A key's bytes as a string that sorts as etcd does: keys need not be text. */
@@ -65,10 +88,12 @@ function placeOf(id) {
 
 /** Show an entry, in a row of its own; text that is not saved stays as it is, and the change is told. */
 function show(entry) {
-  const row = rows.get(idOf(entry)) ?? add(entry);
-  if (entry.modRevision < row.known) return; // the reply to a save was quicker
+  const row = rows.get(idOf(entry));
+  if (!row) return add(entry);
+  if (entry.modRevision <= row.known) return; // the reply to a save was quicker
   row.known = entry.modRevision;
   row.latest = entry;
+  if (!row.field) return; // nobody has seen it yet
   if (entry.value === row.saving) accept(row, entry.value, entry.modRevision);
   else if (isTyped(row) && row.field.value !== entry.value) {
     note(row, "In etcd now:", entry.value);
@@ -83,7 +108,8 @@ function fill(row, entry) {
   const isWhole = entry.isText && row.field.value === entry.value;
   row.field.disabled = !mayWrite || !isWhole;
   row.save.hidden = !mayWrite || !isWhole;
-  row.odd.hidden = isWhole;
+  if (!isWhole) extra(row, "odd").href += `#key=${encodeURIComponent(shown(row.id))}`;
+  else dropExtra(row, "odd");
   accept(row, row.field.value, entry.modRevision);
   note(row);
 }
@@ -94,44 +120,77 @@ function accept(row, text, revision) {
   fit(row.field);
 }
 
-const isTyped = (row) => row.field.value !== row.base;
+const isTyped = (row) => row.field && row.field.value !== row.base;
 const isUnsaved = () =>
-  [...rows.values()].some((row) => isTyped(row) || !row.mine.hidden) ||
+  [...rows.values()].some((row) => isTyped(row) || row.extras.mine) ||
   [...find("#new").elements].some((field) => field.value);
 
-/** A new row, where its key belongs. */
+/** Add a row, where its key belongs. */
 function add(entry) {
   const row = newRow(entry);
   const at = placeOf(row.id);
   find("#keys").insertBefore(row.item, rows.get(order[at])?.item ?? null);
   order.splice(at, 0, row.id);
   rows.set(row.id, row);
+  unfold(row);
   count();
+}
+
+/** A row that has its key alone: see complete(). */
+function newRow(entry) {
+  const item = document.createElement("li");
+  const name = document.createElement("code");
+  name.textContent = entry.key;
+  item.append(name);
+  const row = {
+    id: idOf(entry), key: entry.keyBytes, name: entry.key, item, field: null, save: null, extras: {},
+    base: "", revision: 0n, known: entry.modRevision, latest: entry, saving: undefined,
+  };
+  rowOf.set(item, row);
   return row;
 }
 
-function newRow(entry) {
-  const item = find("#row").content.cloneNode(true).firstElementChild;
-  const part = (name) => item.querySelector(`[data-part="${name}"]`);
-  const row = {
-    id: idOf(entry), key: entry.keyBytes, name: entry.key, item,
-    field: part("field"), save: part("save"), odd: part("odd"), note: part("note"), mine: part("mine"),
-    base: "", revision: 0n, known: 0n, latest: null, saving: undefined,
-  };
-  part("key").textContent = entry.key;
-  row.field.ariaLabel = `Value of ${entry.key}`;
-  row.odd.href += `#key=${encodeURIComponent(shown(row.id))}`;
+/** Complete a row now, or when it is about to be seen: thousands of fields take seconds. */
+function unfold(row) {
+  if (order.length <= EAGER) complete(row);
+  else seen.observe(row.item);
+}
+
+/** Give a row its field and its buttons. */
+function complete(row) {
+  if (!row || row.field) return;
+  seen.unobserve(row.item);
+  const form = copyOf("row");
+  const part = (name) => form.querySelector(`[data-part="${name}"]`);
+  [row.field, row.save] = [part("field"), part("save")];
+  part("key").textContent = row.name;
+  row.field.ariaLabel = `Value of ${row.name}`;
   part("remove").hidden = !mayWrite;
   row.field.addEventListener("input", () => fit(row.field));
   row.field.addEventListener("keydown", submitByKey);
-  item.querySelector("form").addEventListener("submit", (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
     save(row, row.field.value);
   });
   part("remove").addEventListener("click", () => remove(row));
-  part("mine-save").addEventListener("click", () => saveMine(row));
-  part("mine-drop").addEventListener("click", () => (row.mine.hidden = true));
-  return row;
+  fill(row, row.latest);
+  row.item.prepend(form);
+  row.item.querySelector(":scope > code").remove();
+}
+
+const copyOf = (name) => find(`#${name}`).content.cloneNode(true).firstElementChild;
+
+/** A part of a row that few rows have, new below the others. */
+function extra(row, name) {
+  dropExtra(row, name);
+  row.extras[name] = copyOf(name);
+  row.item.append(row.extras[name]);
+  return row.extras[name];
+}
+
+function dropExtra(row, name) {
+  row.extras[name]?.remove();
+  delete row.extras[name];
 }
 
 /** A key as the explorer writes it in its addresses. */
@@ -145,12 +204,13 @@ function vanish(id, revision) {
   const row = rows.get(id);
   if (!row || revision < row.known) return;
   Object.assign(row, { known: revision, revision: 0n, latest: null });
-  if (isTyped(row) || !row.mine.hidden) {
+  if (isTyped(row) || row.extras.mine) {
     row.base = "";
     note(row, "It has been deleted. Saving creates it again.");
     say(`${row.name} has been deleted meanwhile; your text is still here`);
     return;
   }
+  seen.unobserve(row.item);
   row.item.remove();
   rows.delete(id);
   order.splice(placeOf(id), 1);
@@ -158,9 +218,10 @@ function vanish(id, revision) {
 }
 
 function note(row, text = "", value = "") {
-  row.note.hidden = !text;
-  row.note.querySelector("span").textContent = text;
-  row.note.querySelector("code").textContent = value;
+  if (!text) return dropExtra(row, "note");
+  const told = extra(row, "note");
+  told.querySelector("span").textContent = text;
+  told.querySelector("code").textContent = value;
 }
 
 function count() {
@@ -222,10 +283,7 @@ async function save(row, text) {
 
 /** Both texts, one beside the other: what is there now, and what the user has typed. */
 function conflict(row, current, text) {
-  const mine = row.mine.querySelector("textarea");
-  mine.value = text;
-  fit(mine);
-  row.mine.hidden = false;
+  keep(row, text);
   if (current) {
     row.known = current.modRevision;
     row.latest = current;
@@ -239,11 +297,19 @@ function conflict(row, current, text) {
   }
 }
 
-async function saveMine(row) {
-  const text = row.mine.querySelector("textarea").value;
-  row.field.value = text;
-  row.mine.hidden = true;
-  await save(row, text);
+/** Keep the user's text beside what is there now. */
+function keep(row, text) {
+  const mine = extra(row, "mine");
+  const field = mine.querySelector("textarea");
+  const [again, drop] = mine.querySelectorAll("button");
+  field.value = text;
+  fit(field);
+  field.addEventListener("input", () => fit(field));
+  drop.addEventListener("click", () => dropExtra(row, "mine"));
+  again.addEventListener("click", async () => {
+    if (!isTyped(row)) row.field.value = field.value;
+    if (await save(row, field.value)) dropExtra(row, "mine"); // after another conflict there is a new one
+  });
 }
 
 async function remove(row) {
@@ -260,7 +326,7 @@ async function remove(row) {
   }, "not deleted");
   if (!done) return;
   row.base = row.field.value; // what was typed into it goes with it
-  row.mine.hidden = true;
+  dropExtra(row, "mine");
   vanish(row.id, done.revision);
   say(`${name} is deleted.`, { label: "Undo", action: () => restore(key, name, done.previous[0] ?? latest) });
 }
@@ -313,7 +379,7 @@ function say(text, { label, action } = {}) {
 
 function showCommands() {
   const url = new URL(".", location.href).href.replace(/\/$/, "");
-  const code = find("#commands code");
+  const code = find("#commands pre code");
   code.textContent = code.textContent.trim().replaceAll("{url}", url).replaceAll("{user}", encodeURIComponent(grant.user));
   find("#commands").hidden = false;
   find("#copy").addEventListener("click", async () => {
