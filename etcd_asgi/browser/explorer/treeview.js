@@ -232,12 +232,16 @@ function describe(line, row, { at, height, active, selected }) {
   line.setAttribute("aria-setsize", row.parent.cursor === null ? row.total : -1);
   line.setAttribute("aria-selected", selected);
   if (row.kind === "folder") line.setAttribute("aria-expanded", row.open);
-  if (row.count !== null && row.kind === "folder") line.setAttribute("aria-description", keysIn(row.count));
+  // The count is no part of the row's name: style.css draws it, and it describes the row.
+  if (row.count !== null && row.kind === "folder") {
+    line.dataset.count = digits(row.count);
+    line.setAttribute("aria-description", row.count === 1 ? "1 key" : `${digits(row.count)} keys`);
+  }
   line.style.transform = `translateY(${at * height}px)`;
   line.style.setProperty("--level", row.level - 1);
 }
 
-const keysIn = (count) => (count === 1 ? "1 key" : `${count.toLocaleString("en")} keys`);
+const digits = (count) => count.toLocaleString("en");
 
 // From the start, also where one is under way.
 function flash(line) {
@@ -257,10 +261,7 @@ function entryCells(row) {
   if (row.name === "") name.append(el("span", { class: "nameless" }, folder ? "" : "(empty name)"));
   else name.append(...named(row.name));
   if (folder) name.append(el("span", { class: "slash" }, "/"));
-  // It is hidden from screen readers as it describes the row: see describe().
-  const count = folder && row.count !== null
-    ? el("span", { class: "count", "aria-hidden": "true" }, row.count.toLocaleString("en"))
-    : null;
+  const count = folder && row.count !== null ? el("span", { class: "count unseen" }, digits(row.count)) : null;
   return [folder ? icon("chevron") : el("span", { class: "dot" }), name, count].filter(Boolean);
 }
 
