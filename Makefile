@@ -104,8 +104,15 @@ browser: browser-ready ## the client module and its pages in a real browser
 	$(BIN)/pytest tests/browser
 
 .PHONY: browser-ready
-browser-ready: .venv/.ready ## find a Chromium, or get one
+browser-ready: .venv/.ready $(if $(NPM),.venv-browser/.ready) ## find a Chromium, or get one
 	$(BIN)/python -m tests.browser.chromium
+
+# axe-core is installed and not kept here: its licence is MPL-2.0.
+.venv-browser/.ready: tests/browser/npm/package.json
+	mkdir -p .venv-browser
+	cp $< .venv-browser
+	cd .venv-browser && npm install --omit=optional --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
 
 .PHONY: screenshots
 screenshots: browser-ready ## draw the pictures of docs/explorer.md again

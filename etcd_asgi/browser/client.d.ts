@@ -9,22 +9,34 @@
  *
  * What holds everywhere:
  *
- * - **Keys and values** are given as text (sent as UTF-8) or as bytes (`Uint8Array`). Answers hold
- *   both: `entry.value` is the text, `entry.bytes` the bytes.
+ * - **Keys and values** are given as text (sent as UTF-8) or as bytes (a `Uint8Array`, or another
+ *   buffer or view). Responses hold both: `entry.value` is the text, `entry.bytes` the bytes.
  * - **64-bit numbers** (revisions, versions, counts, lease IDs, TTLs) are `bigint`: no digit is ever
- *   lost. Where one is given, a safe integer `number` will do. `JSON.stringify` refuses `bigint`:
- *   write `String(entry.modRevision)`.
- * - **Errors** are {@link EtcdError}; a wrong argument is a `TypeError`; an aborted call rejects with
- *   the reason of its signal (by default a `DOMException` named `"AbortError"`).
+ *   lost. Where one is given, a safe integer `number` will do. `JSON.stringify` refuses a `bigint`:
+ *   entries, changes and results write theirs as strings, elsewhere write `String(revision)`.
+ * - **Errors** are {@link EtcdError}; a wrong argument or an option that does not exist is a
+ *   `TypeError`; an aborted call rejects with the reason of its signal (by default a `DOMException`
+ *   named `"AbortError"`). `instanceof` holds for the errors of another copy of this module too.
  * - **Every call takes `signal`**, an `AbortSignal`. Calls have no time limit of their own:
  *   `{ signal: AbortSignal.timeout(5000) }` gives one.
  * - **Cookies** of the same origin go along, so the host's login works as in the rest of its pages.
  */
 
+/** The release of etcd_asgi that this module is part of, such as `"0.1.0"`. */
+export const VERSION: string;
+
 // ---- data -------------------------------------------------------------------------------------
 
-/** A key, a value or a name: text, sent as UTF-8, or the bytes themselves. */
-export type Bytes = string | Uint8Array;
+/**
+ * A key, a value or a name: text, sent as UTF-8, or the bytes themselves. Of a view, such as a
+ * `DataView`, the bytes are those that it shows.
+ */
+export type Bytes = string | ArrayBuffer | ArrayBufferView;
+
+/** A result as `JSON.stringify` writes it: 64-bit integers are strings. */
+export interface Json {
+  readonly [name: string]: unknown;
+}
 
 /** A 64-bit number as an argument; a `number` must be a safe integer. */
 export type Int64 = bigint | number;
@@ -52,6 +64,11 @@ export interface Entry {
   readonly bytes: Uint8Array;
   /** Whether the value is valid UTF-8. */
   readonly isText: boolean;
+  /**
+   * For `JSON.stringify`: the fields from `key` to `lease`, with 64-bit integers as strings. Where
+   * the value or the key is not UTF-8, `bytes` or `keyBytes` has it in base64.
+   */
+  toJSON(): Json;
 }
 
 /** What a range of keys holds, or the part of it that was asked for. */
@@ -250,8 +267,13 @@ export interface Grant {
   readonly user: string;
 }
 
-/** A connection to one gateway. It holds nothing open by itself. */
+/**
+ * A connection to one gateway. It holds nothing open by itself.
+ *
+ * An option that a method does not have is a `TypeError` that names the ones it has.
+ */
 export class Etcd {
+  /** @throws TypeError, where `base` is no URL at which a gateway can be. */
   constructor(options?: EtcdOptions);
   /** The URL of the API, without a slash at its end. */
   readonly base: string;
@@ -327,7 +349,7 @@ export class Etcd {
    *
    *     const { version, dbSize } = await etcd.call("maintenance/status");
    *
-   * In `request`, a `Uint8Array` becomes base64 and a `bigint` a string of digits. The answer is
+   * In `request`, a buffer or view becomes base64 and a `bigint` a string of digits. The answer is
    * etcd's JSON as it is: bytes are base64, 64-bit numbers strings, and fields that are 0 or empty
    * are missing.
    */
@@ -503,6 +525,8 @@ export class Lease {
   readonly ttl: bigint;
   /** Aborted, with an {@link EtcdError} as its reason, when the lease is lost. */
   readonly signal: AbortSignal;
+  /** For `JSON.stringify`: `id` and `ttl` as strings. */
+  toJSON(): Json;
   /** Renew it now. @throws EtcdError with code 5 when it is gone. */
   refresh(options?: CallOptions): Promise<void>;
   /** Leave it to run out: stop renewing it, and no more is told of it. */
@@ -532,6 +556,8 @@ export class Lock {
   readonly lease: Lease;
   /** Aborted when the lock is lost, that is when its lease is. */
   readonly signal: AbortSignal;
+  /** For `JSON.stringify`: `key` and `lease`. */
+  toJSON(): Json;
   /** Give it back. When that fails, it is free when its lease runs out. */
   unlock(options?: CallOptions): Promise<void>;
 }

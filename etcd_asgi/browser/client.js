@@ -2,8 +2,12 @@
  * etcd from a browser. One module, no dependencies; its API is described in client.d.ts, which
  * stands beside it. It runs in every current browser, and in Node 18 and later.
  *
- * From top to bottom: data, errors, requests, operations, watches, leases and locks, the client.
+ * From top to bottom: data, options, responses, errors, requests, operations, watches, leases and
+ * locks, the client.
  */
+
+/** The release of etcd_asgi that this module is part of. */
+export const VERSION = "0.1.0";
 
 // ---- limits, in milliseconds unless they say otherwise ------------------------------------------
 
@@ -30,11 +34,42 @@ const NOTHING = new Uint8Array(0);
 /** etcd's name for the end of all keys. */
 const ZERO = new Uint8Array(1);
 
+// An iframe, a worker's page, a vm context or a test runner has a Uint8Array, an AbortSignal and an
+// Error of its own, and a page may hold two copies of this module: `instanceof` knows neither.
+
+/** Mark instances of a class so that every copy of this module recognizes them. */
+const mark = (name) => Symbol.for(`etcd-asgi.client.${name}`);
+const ERROR = mark("error");
+const CONFLICT = mark("conflict");
+const LEASE = mark("lease");
+const PART = mark("part");
+
+const tagOf = (given) => Object.prototype.toString.call(given).slice(8, -1);
+const sizeOf = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength").get;
+
+/** Tell whether it is an ArrayBuffer or a view of one, of whatever realm. */
+function isBytes(given) {
+  if (typeof given !== "object" || ArrayBuffer.isView(given)) return typeof given === "object";
+  if (tagOf(given) !== "ArrayBuffer") return false;
+  try {
+    return sizeOf.call(given) >= 0; // everything can have that name, but not that size
+  } catch {
+    return false;
+  }
+}
+
+/** Copy the bytes of a buffer or a view: the caller may reuse theirs. */
+function copied(given) {
+  const { buffer = given, byteOffset = 0, byteLength } = given;
+  return new Uint8Array(buffer, byteOffset, byteLength).slice();
+}
+
 /** Bytes of a key, value or name that the caller gave. */
 function toBytes(given, what) {
-  // A subclass, such as Node's Buffer, may have a toJSON and a slice of its own.
-  if (given instanceof Uint8Array) return given.constructor === Uint8Array ? given : Uint8Array.from(given);
-  if (typeof given !== "string") throw new TypeError(`${what} must be a string or a Uint8Array`);
+  if (isBytes(given)) return copied(given);
+  if (typeof given !== "string") {
+    throw new TypeError(`${what} must be a string, a Uint8Array or another buffer, not ${kindOf(given)}`);
+  }
   if (/\p{Surrogate}/u.test(given)) throw new TypeError(`${what} has half of a surrogate pair`);
   return utf8.encode(given);
 }
@@ -50,7 +85,13 @@ function toInt64(given, what) {
   return BigInt(given);
 }
 
-const toLease = (given) => (given instanceof Lease ? given.id : toInt64(given, "lease"));
+const toLease = (given) => (given?.[LEASE] ? given.id : toInt64(given, "lease"));
+
+/** Name the kind of a wrong argument. Its content may be a secret: it is not shown. */
+function kindOf(given) {
+  if (given === null || given === undefined) return String(given);
+  return typeof given === "object" ? tagOf(given) : typeof given;
+}
 
 /** What etcd's JSON leaves out is 0. */
 const int64 = (field) => BigInt(field ?? 0);
@@ -78,9 +119,11 @@ function textOf(bytes) {
 const asText = (bytes) => textOf(bytes) ?? { base64: base64(bytes) };
 
 function encode(message, text) {
-  return JSON.stringify(message, (_, value) => {
-    if (typeof value === "bigint") return String(value);
-    if (value instanceof Uint8Array) return text ? asText(value) : base64(value);
+  // `this` holds what was given: a toJSON, as Node's Buffer has one, has made `value` of it.
+  return JSON.stringify(message, function replace(name, value) {
+    const given = this[name];
+    if (typeof given === "bigint") return String(given);
+    if (isBytes(given)) return text ? asText(copied(given)) : base64(copied(given));
     return value;
   });
 }
@@ -108,9 +151,52 @@ function successor(key) {
   return next;
 }
 
-// ---- answers ------------------------------------------------------------------------------------
+// ---- options ------------------------------------------------------------------------------------
 
-/** A field of bytes: text, or base64, as the answer's content type says. */
+const CALL = ["signal"];
+const GET = ["revision", "serializable"];
+const LIST = [...GET, "limit", "after", "keysOnly", "countOnly", "order"];
+const PUT = ["lease", "keepLease", "previous"];
+const DELETE = ["prefix", "previous"];
+const TXN = ["if", "then", "else"];
+
+/** Refuse options that `what` does not have: a misspelt one would do nothing, without a word. */
+function only(given, what, names) {
+  if (given === undefined) return {};
+  if (given === null || typeof given !== "object") {
+    throw new TypeError(`${what}: options must be an object, not ${kindOf(given)}`);
+  }
+  if (isSignal(given)) throw new TypeError(`${what}: give a signal as an option, { signal }`);
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`${what} has no option "${unknown}"; it has ${names.join(", ")}`);
+  }
+  const { signal } = given;
+  if (signal !== undefined && signal !== null && !isSignal(signal)) {
+    throw new TypeError(`${what}: signal must be an AbortSignal, not ${kindOf(signal)}`);
+  }
+  return given;
+}
+
+const isSignal = (given) =>
+  typeof given?.aborted === "boolean" && typeof given.addEventListener === "function";
+
+/** Refuse a value that is not one of these. */
+function oneOf(given, what, values) {
+  if (given === undefined || values.includes(given)) return;
+  const shown = typeof given === "string" ? `"${given}"` : kindOf(given);
+  throw new TypeError(`${what} must be one of ${values.join(", ")}, not ${shown}`);
+}
+
+/** Refuse a callback that is not a function. */
+function callable(given, what) {
+  if (given === undefined || given === null || typeof given === "function") return;
+  throw new TypeError(`${what} must be a function, not ${kindOf(given)}`);
+}
+
+// ---- responses ----------------------------------------------------------------------------------
+
+/** A field of bytes: text, or base64, as the response's content type says. */
 class Field {
   #bytes;
   #text;
@@ -143,6 +229,35 @@ class Entry {
   get keyBytes() { return this.#key.bytes; }
   get bytes() { return this.#value.bytes; }
   get isText() { return this.#value.isText; }
+
+  /** JSON has no 64-bit integers: they are strings. Bytes that are not UTF-8 come in base64 too. */
+  toJSON() {
+    const { keyBytes, bytes } = this;
+    return { ...withStrings(this), ...unreadable({ keyBytes, bytes }) };
+  }
+}
+
+/** Fields as JSON can have them: 64-bit integers as strings. */
+const withStrings = (fields) =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, typeof value === "bigint" ? String(value) : value]),
+  );
+
+/** Those fields of bytes that are not UTF-8, in base64: their text has lost something. */
+const unreadable = (fields) =>
+  Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, bytes]) => textOf(bytes) === undefined)
+      .map(([name, bytes]) => [name, base64(bytes)]),
+  );
+
+/** A result that JSON.stringify takes. */
+function result(fields) {
+  const toJSON = () => {
+    const { keyBytes, ...others } = fields;
+    return { ...withStrings(others), ...(keyBytes ? unreadable({ keyBytes }) : {}) };
+  };
+  return Object.defineProperty(fields, "toJSON", { value: toJSON });
 }
 
 const byteOrder = (a, b) => {
@@ -154,27 +269,27 @@ const toEntry = (kv, text) => (kv ? new Entry(kv, text) : null);
 const toEntries = (kvs = [], text) => kvs.map((kv) => new Entry(kv, text));
 const revisionOf = (json) => int64(json.header?.revision);
 
-/** The answers to operations, by the operation's name in a transaction. */
+/** The results of operations, by the operation's name in a transaction. */
 const RESULTS = {
-  range: (json, text) => ({
+  range: (json, text) => result({
     type: "list",
     entries: toEntries(json.kvs, text),
     more: json.more ?? false,
     count: int64(json.count),
     revision: revisionOf(json),
   }),
-  put: (json, text) => ({
+  put: (json, text) => result({
     type: "put",
     revision: revisionOf(json),
     previous: toEntry(json.prev_kv, text),
   }),
-  delete_range: (json, text) => ({
+  delete_range: (json, text) => result({
     type: "delete",
     revision: revisionOf(json),
     deleted: int64(json.deleted),
     previous: toEntries(json.prev_kvs, text),
   }),
-  txn: (json, text) => ({
+  txn: (json, text) => result({
     type: "txn",
     succeeded: json.succeeded ?? false,
     revision: revisionOf(json),
@@ -197,7 +312,7 @@ function toChange(event, withPrevious, text) {
     revision: entry.modRevision,
     previous: withPrevious ? toEntry(event.prev_kv, text) : null,
   };
-  return change.type === "put" ? Object.assign(change, { entry }) : change;
+  return result(change.type === "put" ? Object.assign(change, { entry }) : change);
 }
 
 // ---- errors -------------------------------------------------------------------------------------
@@ -222,6 +337,9 @@ const CODE_OF_STATUS = {
   400: 3, 401: 16, 403: 7, 404: 5, 408: 4, 413: 8, 429: 8, 501: 12, 502: 14, 503: 14, 504: 14,
 };
 
+/** The ordinary `instanceof`, as subclasses of a host's own have it. */
+const isInstance = Function.prototype[Symbol.hasInstance];
+
 export class EtcdError extends Error {
   constructor(message, code, status = 0, options = undefined) {
     super(message, options);
@@ -229,6 +347,12 @@ export class EtcdError extends Error {
     this.code = code;
     this.status = status;
   }
+
+  static [Symbol.hasInstance](given) {
+    return this === EtcdError ? given?.[ERROR] === true : isInstance.call(this, given);
+  }
+
+  get [ERROR]() { return true; }
 }
 
 export class Conflict extends EtcdError {
@@ -238,25 +362,42 @@ export class Conflict extends EtcdError {
     this.name = "Conflict";
     this.current = current;
   }
+
+  static [Symbol.hasInstance](given) {
+    return this === Conflict ? given?.[CONFLICT] === true : isInstance.call(this, given);
+  }
+
+  get [CONFLICT]() { return true; }
 }
 
 /** The error of a failed fetch: the signal's reason, or that nobody could be reached. */
 function unreachable(error, signal) {
   if (error instanceof EtcdError) return error;
-  if (signal?.aborted) return signal.reason;
-  return new EtcdError(`no connection: ${error.message}`, Code.UNAVAILABLE, 0, { cause: error });
+  if (signal?.aborted) return reasonOf(signal);
+  const told = error?.message ?? error; // a host's `fetch` may throw anything
+  return new EtcdError(`no connection: ${told}`, Code.UNAVAILABLE, 0, { cause: error });
 }
 
-/** The error in an answer: the gateway's own, or another server's on the way to it. */
-async function errorOf(response) {
+/** Why a signal was aborted; signals of older makes do not say. */
+const reasonOf = (signal) => signal.reason ?? new DOMException("the call was aborted", "AbortError");
+
+/** Where no gateway is there are such statuses; the gateway's own errors have a gRPC code. */
+const NO_GATEWAY = new Set([404, 405]);
+const IS_BASE_RIGHT = "is `base` right?";
+
+/** The error in a response: the gateway's own, or another server's on the way to it. */
+async function errorOf(response, url) {
   const { status, type } = response;
   if (type === "opaqueredirect" || (status >= 300 && status < 400)) {
     return new EtcdError("sent to another page: is the login over?", Code.UNAUTHENTICATED, status);
   }
   const json = await response.json().catch(() => null); // a page perhaps, or cut off
   const told = [json?.message, json?.error, json?.detail].find((text) => typeof text === "string");
-  const code = CODES.has(json?.code) ? json.code : (CODE_OF_STATUS[status] ?? Code.UNKNOWN);
-  return new EtcdError(told || `HTTP status ${status}`, code, status);
+  const isOurs = CODES.has(json?.code);
+  const code = isOurs ? json.code : (CODE_OF_STATUS[status] ?? Code.UNKNOWN);
+  const message = told || `HTTP status ${status}`;
+  const lost = !isOurs && NO_GATEWAY.has(status);
+  return new EtcdError(lost ? `${message} at ${url}: ${IS_BASE_RIGHT}` : message, code, status);
 }
 
 /** The error in a stream; before etcd 3.6 it has other names for its fields. */
@@ -280,7 +421,7 @@ function watchRefused({ cancel_reason: reason = "etcd has ended the watch" }) {
 function follow(...signals) {
   const controller = new AbortController();
   const followed = signals.filter(Boolean);
-  const abort = () => controller.abort(followed.find((signal) => signal.aborted).reason);
+  const abort = () => controller.abort(reasonOf(followed.find((signal) => signal.aborted)));
   if (followed.some((signal) => signal.aborted)) abort();
   for (const signal of followed) signal.addEventListener("abort", abort, { once: true });
   return {
@@ -308,35 +449,91 @@ function pause(milliseconds, signal) {
 const pauseAfter = (failures) =>
   Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures) * (0.5 + Math.random() / 2);
 
+/** The same as `promise`, until the signal is aborted: then it rejects with the reason. */
+function unlessAborted(promise, signal) {
+  if (!signal) return promise;
+  const { promise: aborted, reject } = deferred();
+  const abort = () => reject(reasonOf(signal));
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  promise.catch(ignore); // it may fail after the signal
+  return Promise.race([aborted, promise]).finally(() => signal.removeEventListener("abort", abort));
+}
+
+/** Tell whether `fetch` knows our signals: some test runners take the two from different makers. */
+function isKnownToFetch(signal) {
+  try {
+    return Boolean(new Request("http://localhost/", { signal }));
+  } catch {
+    return false;
+  }
+}
+
+/** The URL of the API, without a slash at its end. */
+function baseOf(given, ownFetch) {
+  const here = globalThis.location?.href;
+  let url;
+  try {
+    url = new URL(given ?? new URL(/* @vite-ignore */ "v3", import.meta.url), here);
+  } catch (error) {
+    const text = `${given} is no URL here: ${IS_BASE_RIGHT} Outside of a page it begins with https://`;
+    throw new TypeError(text, { cause: error });
+  }
+  if (!ownFetch && !/^https?:$/.test(url.protocol)) {
+    throw new TypeError(
+      `${url} is not where a gateway can be: ${IS_BASE_RIGHT} Away from the gateway this module ` +
+        'has to be told, as in new Etcd({ base: "https://example.org/etcd/v3" })',
+    );
+  }
+  return String(url).replace(/\/+$/, "");
+}
+
 /** Speaks to one gateway: JSON over fetch. */
 class Transport {
   #headers;
   #fetch;
+  #takesSignals;
   /** Whether the gateway has shown that it knows `bytes=text`: only then is it sent text. */
   #takesText = false;
 
   constructor({ base, headers, fetch: given }) {
-    const here = globalThis.location?.href;
-    this.base = String(new URL(base ?? new URL("v3", import.meta.url), here)).replace(/\/+$/, "");
+    callable(given, "fetch");
+    this.base = baseOf(base, given);
     this.#headers = headers;
     this.#fetch = given ?? ((...request) => fetch(...request));
   }
 
-  /** One answer: its JSON, and whether its bytes are text. */
+  /** One response: its JSON, and whether its bytes are text. */
   async call(path, message, signal) {
-    return whole(await this.#post(path, message, true, signal), signal);
+    return this.#whole(signal, (inner) => this.#post(path, message, true, inner));
   }
 
-  /** One answer as etcd's own gateway would give it, with bytes in base64. */
+  /** One response as etcd's own gateway would give it, with bytes in base64. */
   async plain(path, message, signal) {
-    return (await whole(await this.#post(path, message, false, signal), signal)).json;
+    return (await this.#whole(signal, (inner) => this.#post(path, message, false, inner))).json;
   }
 
   /** A document beside the API. */
   async document(path, signal) {
-    const headers = await this.#ownHeaders();
-    const response = await this.#ask(new URL(path, this.base), { headers, signal });
-    return (await whole(response, signal)).json;
+    const ask = async (inner) => {
+      const headers = await this.#ownHeaders(inner);
+      return this.#ask(new URL(path, this.base), { headers, signal: inner });
+    };
+    return (await this.#whole(signal, ask)).json;
+  }
+
+  /** The whole of one response. The request has a signal of our own: the caller's may be foreign. */
+  async #whole(signal, ask) {
+    const { signal: inner, done } = follow(signal);
+    try {
+      const response = await ask(inner);
+      const json = await unlessAborted(response.json(), inner);
+      return { json, text: speaksText(response) };
+    } catch (error) {
+      throw unreachable(error, signal);
+    } finally {
+      done();
+    }
   }
 
   /** The messages of a stream, until it ends. It says `alive` whenever something arrives. */
@@ -345,11 +542,12 @@ class Transport {
     try {
       const response = await this.#post(path, message, true, inner);
       const text = speaksText(response);
-      for await (const line of lines(response.body, alive)) {
+      for await (const line of lines(response.body, alive, inner)) {
         const { result, error } = JSON.parse(line);
         if (error) throw streamError(error);
         yield { json: result, text };
       }
+      if (inner.aborted) throw reasonOf(inner);
     } catch (error) {
       throw unreachable(error, signal);
     } finally {
@@ -359,8 +557,8 @@ class Transport {
   }
 
   async #post(path, message, text, signal) {
-    signal?.throwIfAborted();
-    const headers = await this.#ownHeaders();
+    if (signal.aborted) throw reasonOf(signal);
+    const headers = await this.#ownHeaders(signal);
     const sendsText = text && this.#takesText;
     headers.set("content-type", sendsText ? TEXT_JSON : JSON_TYPE);
     headers.set("accept", text ? TEXT_JSON : JSON_TYPE);
@@ -372,25 +570,32 @@ class Transport {
   }
 
   async #ask(url, request) {
-    const common = { credentials: "same-origin", cache: "no-store", redirect: "manual" };
-    let response;
-    try {
-      response = await this.#fetch(String(url), { ...common, ...request });
-    } catch (error) {
-      throw unreachable(error, request.signal);
-    }
-    if (!response.ok) throw await errorOf(response);
+    const response = await this.#fetched(String(url), request);
+    if (!response.ok) throw await unlessAborted(errorOf(response, url), request.signal);
     if (!contentType(response).startsWith(JSON_TYPE)) {
       response.body?.cancel().catch(ignore);
-      const type = contentType(response) || "nothing";
-      throw new EtcdError(`no JSON but ${type} at ${url}`, Code.UNKNOWN, response.status);
+      const message = `no JSON but ${contentType(response) || "nothing"} at ${url}: ${IS_BASE_RIGHT}`;
+      throw new EtcdError(message, Code.UNKNOWN, response.status);
     }
     return response;
   }
 
-  async #ownHeaders() {
-    const given = typeof this.#headers === "function" ? await this.#headers() : this.#headers;
-    return new Headers(given);
+  async #fetched(url, { signal, ...request }) {
+    const common = { credentials: "same-origin", cache: "no-store", redirect: "manual" };
+    this.#takesSignals ??= isKnownToFetch(signal);
+    const given = this.#takesSignals ? { signal } : {};
+    try {
+      const response = Promise.resolve(this.#fetch(url, { ...common, ...request, ...given }));
+      response.then((late) => signal.aborted && late.body?.cancel().catch(ignore), ignore);
+      return await unlessAborted(response, signal);
+    } catch (error) {
+      throw unreachable(error, signal);
+    }
+  }
+
+  async #ownHeaders(signal) {
+    if (typeof this.#headers !== "function") return new Headers(this.#headers);
+    return new Headers(await unlessAborted(Promise.resolve(this.#headers()), signal));
   }
 }
 
@@ -399,17 +604,11 @@ const TEXT_JSON = "application/json; bytes=text";
 const contentType = (response) => response.headers.get("content-type") ?? "";
 const speaksText = (response) => /;\s*bytes="?text\b/i.test(contentType(response));
 
-async function whole(response, signal) {
-  try {
-    return { json: await response.json(), text: speaksText(response) };
-  } catch (error) {
-    throw unreachable(error, signal);
-  }
-}
-
 /** The lines of a body, each as soon as it is whole. */
-async function* lines(body, alive) {
+async function* lines(body, alive, signal) {
   const reader = body.getReader();
+  const cancel = () => reader.cancel().catch(ignore);
+  signal.addEventListener("abort", cancel, { once: true }); // also where `fetch` knows no signal
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let parts = [];
   let length = 0;
@@ -431,7 +630,8 @@ async function* lines(body, alive) {
       if (length > MAX_MESSAGE) throw new EtcdError("too long a message", Code.RESOURCE_EXHAUSTED);
     }
   } finally {
-    reader.cancel().catch(ignore); // it may have failed already, which the caller knows
+    signal.removeEventListener("abort", cancel);
+    cancel(); // it may have failed already, which the caller knows
   }
 }
 
@@ -445,6 +645,8 @@ class Part {
     this.kind = kind;
     this.#message = message;
   }
+
+  get [PART]() { return true; }
 
   toJSON() { return this.#message; }
 }
@@ -476,11 +678,14 @@ export const compare = Object.freeze({
 });
 
 export const op = Object.freeze({
-  get: (key, options) => newOp({ request_range: getRequest(key, options) }),
-  list: (prefix, options) => newOp({ request_range: listRequest(prefix, options) }),
-  put: (key, value, options) => newOp({ request_put: putRequest(key, value, options) }),
-  delete: (key, options) => newOp({ request_delete_range: deleteRequest(key, options) }),
-  txn: (txn) => newOp({ request_txn: txnRequest(txn) }),
+  get: (key, options) => newOp({ request_range: getRequest(key, only(options, "op.get", GET)) }),
+  list: (prefix, options) =>
+    newOp({ request_range: listRequest(prefix, only(options, "op.list", LIST)) }),
+  put: (key, value, options) =>
+    newOp({ request_put: putRequest(key, value, only(options, "op.put", PUT)) }),
+  delete: (key, options) =>
+    newOp({ request_delete_range: deleteRequest(key, only(options, "op.delete", DELETE)) }),
+  txn: (txn) => newOp({ request_txn: txnRequest(only(txn, "op.txn", TXN)) }),
 });
 
 const asOf = ({ revision, serializable }) => ({
@@ -488,10 +693,13 @@ const asOf = ({ revision, serializable }) => ({
   serializable,
 });
 
-const getRequest = (key, options = {}) => ({ key: toBytes(key, "key"), ...asOf(options) });
+const getRequest = (key, options) => ({ key: toBytes(key, "key"), ...asOf(options) });
 
-function listRequest(prefix, options = {}) {
+const ORDERS = ["key", "version", "create", "mod", "value"];
+
+function listRequest(prefix, options) {
   const { limit, after, keysOnly, countOnly, order } = options;
+  if (order !== undefined) oneOf(only(order, "order", ["by", "descending"]).by ?? null, "order.by", ORDERS);
   const range = prefixRange(toBytes(prefix, "prefix"));
   if (after !== undefined) {
     if (order) throw new TypeError("after goes by key: it cannot be used together with order");
@@ -509,7 +717,7 @@ function listRequest(prefix, options = {}) {
   };
 }
 
-const putRequest = (key, value, { lease, keepLease, previous } = {}) => ({
+const putRequest = (key, value, { lease, keepLease, previous }) => ({
   key: toBytes(key, "key"),
   value: toBytes(value, "value"),
   lease: lease === undefined ? undefined : toLease(lease),
@@ -517,7 +725,7 @@ const putRequest = (key, value, { lease, keepLease, previous } = {}) => ({
   prev_kv: previous,
 });
 
-function deleteRequest(key, { prefix, previous } = {}) {
+function deleteRequest(key, { prefix, previous }) {
   const bytes = toBytes(key, "key");
   return { ...(prefix ? prefixRange(bytes) : { key: bytes }), prev_kv: previous };
 }
@@ -529,19 +737,30 @@ const txnRequest = ({ if: conditions = [], then: success = [], else: failure = [
 });
 
 function allOf(kind, given, name) {
-  if (!Array.isArray(given) || given.some((one) => !(one instanceof Part && one.kind === kind))) {
+  if (!Array.isArray(given) || given.some((one) => !(one?.[PART] && one.kind === kind))) {
     throw new TypeError(`${name} must be a list of what ${kind}'s functions make`);
   }
   return given;
 }
 
+const TARGETS = "a key, { key }, { prefix } or { from, to }";
+
 function targetRange(target) {
-  if (typeof target === "string" || target instanceof Uint8Array) target = { key: target };
-  if (target?.prefix !== undefined) return prefixRange(toBytes(target.prefix, "prefix"));
-  if (target?.key !== undefined) return { key: toBytes(target.key, "key") };
-  const [from, to] = [toBytes(target?.from, "from"), toBytes(target?.to, "to")];
-  return { key: from.length ? from : ZERO, range_end: to };
+  if (typeof target === "string" || isBytes(target)) return { key: toBytes(target, "target") };
+  if (target === null || typeof target !== "object") {
+    throw new TypeError(`target must be ${TARGETS}, not ${kindOf(target)}`);
+  }
+  const names = Object.keys(target).filter((name) => target[name] !== undefined);
+  switch (names.sort().join()) {
+    case "prefix": return prefixRange(toBytes(target.prefix, "prefix"));
+    case "key": return { key: toBytes(target.key, "key") };
+    case "from,to": return betweenRange(toBytes(target.from, "from"), toBytes(target.to, "to"));
+    default: throw new TypeError(`target must be ${TARGETS}, not { ${names.join(", ")} }`);
+  }
 }
+
+/** An empty key is no key in etcd: the first one is "\0". */
+const betweenRange = (from, to) => ({ key: from.length ? from : ZERO, range_end: to });
 
 // ---- watches ------------------------------------------------------------------------------------
 
@@ -568,6 +787,11 @@ async function* pagesOf(transport, range, options) {
   }
 }
 
+const WATCH = [
+  "from", "initial", "list", "previous", "only", "stallTimeout", "onChange", "onState", "onError",
+  ...CALL,
+];
+
 export class Watch {
   #transport;
   #range;
@@ -588,6 +812,9 @@ export class Watch {
 
   constructor(transport, target, options) {
     const { from, initial, signal, onChange } = options;
+    for (const name of ["onChange", "onState", "onError"]) callable(options[name], name);
+    oneOf(options.only, "only", ["put", "delete"]);
+    oneOf(options.list, "list", ["entries", "keys", "none"]);
     if (initial && from !== undefined) throw new TypeError("use either from or initial");
     this.#transport = transport;
     this.#range = targetRange(target);
@@ -752,7 +979,7 @@ export class Watch {
     [this.#reset, this.#cluster] = [undefined, undefined];
     [this.#known, this.#next] = [revision, revision + 1n];
     this.#ready.resolve();
-    return { type: "reset", reason, entries, revision };
+    return result({ type: "reset", reason, entries, revision });
   }
 
   #tell(state, error) {
@@ -792,10 +1019,15 @@ export class Lease {
     if (keepAlive) this.#keep();
   }
 
+  get [LEASE]() { return true; }
   get signal() { return this.#lost.signal; }
   get #milliseconds() { return Number(this.ttl) * 1000; }
 
-  async refresh({ signal } = {}) {
+  /** JSON has no 64-bit integers: they are strings. */
+  toJSON() { return { id: String(this.id), ttl: String(this.ttl) }; }
+
+  async refresh(options) {
+    const { signal } = only(options, "refresh", CALL);
     const asked = Date.now();
     const answers = this.#transport.stream("lease/keepalive", { ID: this.id }, signal);
     for await (const { json } of answers) {
@@ -816,9 +1048,10 @@ export class Lease {
   }
 
   async revoke(options) {
+    const { signal } = only(options, "revoke", CALL);
     this.release();
     try {
-      await revoke(this.#transport, this.id, options);
+      await revoke(this.#transport, this.id, signal);
     } catch (error) {
       if (!(error instanceof EtcdError && error.code === Code.NOT_FOUND)) throw error;
     }
@@ -866,7 +1099,7 @@ export class Lease {
 const outOfTime = (cause) =>
   new EtcdError("the lease could not be renewed in time", Code.UNAVAILABLE, 0, { cause });
 
-const revoke = (transport, id, { signal } = {}) =>
+const revoke = (transport, id, signal) =>
   transport.call("lease/revoke", { ID: toInt64(id, "id") }, signal);
 
 export class Lock {
@@ -884,9 +1117,12 @@ export class Lock {
   get keyBytes() { return this.#key.bytes; }
   get signal() { return this.lease.signal; }
 
+  /** JSON has no 64-bit integers: they are strings. */
+  toJSON() { return { key: this.key, lease: this.lease }; }
+
   /** The key lives by the lease: when the one ends, so does the other. */
-  unlock(options) {
-    return this.lease.revoke(options);
+  async unlock(options) {
+    return this.lease.revoke(only(options, "unlock", CALL));
   }
 }
 
@@ -895,51 +1131,59 @@ export class Lock {
 export class Etcd {
   #transport;
 
-  constructor(options = {}) {
-    this.#transport = new Transport(options);
+  constructor(options) {
+    this.#transport = new Transport(only(options, "Etcd", ["base", "headers", "fetch"]));
   }
 
   get base() { return this.#transport.base; }
 
-  async get(key, options = {}) {
-    const page = await this.#ask("range", "kv/range", getRequest(key, options), options);
+  async get(key, options) {
+    const given = only(options, "get", [...GET, ...CALL]);
+    const page = await this.#ask("range", "kv/range", getRequest(key, given), given);
     return page.entries[0] ?? null;
   }
 
-  async list(prefix, options = {}) {
-    return this.#ask("range", "kv/range", listRequest(prefix, options), options);
+  async list(prefix, options) {
+    const given = only(options, "list", [...LIST, ...CALL]);
+    return this.#ask("range", "kv/range", listRequest(prefix, given), given);
   }
 
-  async *scan(prefix, { keysOnly, serializable, revision, pageSize, signal } = {}) {
+  scan(prefix, options) {
+    const given = only(options, "scan", [...GET, "keysOnly", "pageSize", ...CALL]);
+    const { keysOnly, pageSize, signal } = given;
     const range = prefixRange(toBytes(prefix, "prefix"));
-    const options = { ...asOf({ serializable, revision }), pageSize, signal, keys_only: keysOnly };
-    for await (const page of pagesOf(this.#transport, range, options)) yield* page.entries;
+    return this.#scan(range, { ...asOf(given), pageSize, signal, keys_only: keysOnly });
   }
 
-  async put(key, value, options = {}) {
-    const request = putRequest(key, value, options);
-    if (options.ifRevision === undefined) return this.#ask("put", "kv/put", request, options);
-    return this.#swap(request.key, newOp({ request_put: request }), options);
+  async put(key, value, options) {
+    const given = only(options, "put", [...PUT, "ifRevision", ...CALL]);
+    const request = putRequest(key, value, given);
+    if (given.ifRevision === undefined) return this.#ask("put", "kv/put", request, given);
+    return this.#swap(request.key, newOp({ request_put: request }), given);
   }
 
-  async delete(key, options = {}) {
-    const request = deleteRequest(key, options);
-    if (options.ifRevision === undefined) {
-      return this.#ask("delete_range", "kv/deleterange", request, options);
+  async delete(key, options) {
+    const given = only(options, "delete", [...DELETE, "ifRevision", ...CALL]);
+    const request = deleteRequest(key, given);
+    if (given.ifRevision === undefined) {
+      return this.#ask("delete_range", "kv/deleterange", request, given);
     }
-    if (options.prefix) throw new TypeError("ifRevision is for one key, not for a prefix");
-    return this.#swap(request.key, newOp({ request_delete_range: request }), options);
+    if (given.prefix) throw new TypeError("ifRevision is for one key, not for a prefix");
+    return this.#swap(request.key, newOp({ request_delete_range: request }), given);
   }
 
   async txn(txn) {
-    return this.#ask("txn", "kv/txn", txnRequest(txn), txn);
+    const given = only(txn, "txn", [...TXN, ...CALL]);
+    return this.#ask("txn", "kv/txn", txnRequest(given), given);
   }
 
-  watch(target, options = {}) {
-    return new Watch(this.#transport, target, options);
+  watch(target, options) {
+    return new Watch(this.#transport, target, only(options, "watch", WATCH));
   }
 
-  async lease(ttl, { id, keepAlive, onLost, signal } = {}) {
+  async lease(ttl, options) {
+    const { id, keepAlive, onLost, signal } = only(options, "lease", ["id", "keepAlive", "onLost", ...CALL]);
+    callable(onLost, "onLost");
     const asked = Date.now();
     const request = { TTL: toInt64(ttl, "ttl"), ID: id === undefined ? id : toInt64(id, "id") };
     const { json } = await this.#transport.call("lease/grant", request, signal);
@@ -947,27 +1191,31 @@ export class Etcd {
     return new Lease(this.#transport, { ...granted, keepAlive, onLost });
   }
 
-  async leases({ signal } = {}) {
+  async leases(options) {
+    const { signal } = only(options, "leases", CALL);
     const { json } = await this.#transport.call("lease/leases", {}, signal);
     return (json.leases ?? []).map(({ ID }) => int64(ID));
   }
 
-  async leaseInfo(id, { keys, signal } = {}) {
+  async leaseInfo(id, options) {
+    const { keys, signal } = only(options, "leaseInfo", ["keys", ...CALL]);
     const request = { ID: toInt64(id, "id"), keys };
     const { json, text } = await this.#transport.call("lease/timetolive", request, signal);
-    return {
+    return result({
       id: int64(json.ID),
       ttl: int64(json.TTL),
       grantedTtl: int64(json.grantedTTL),
       keys: (json.keys ?? []).map((key) => new Field(key, text).text),
-    };
+    });
   }
 
   async revoke(id, options) {
-    await revoke(this.#transport, id, options);
+    await revoke(this.#transport, id, only(options, "revoke", CALL).signal);
   }
 
-  async lock(name, { ttl = LOCK_TTL, onLost, signal } = {}) {
+  async lock(name, options) {
+    const { ttl = LOCK_TTL, onLost, signal } = only(options, "lock", ["ttl", "onLost", ...CALL]);
+    callable(onLost, "onLost");
     const bytes = toBytes(name, "name");
     for (let failures = 0; ; failures++) {
       // Each attempt has a lease of its own: etcd may yet clean up after one that was cut off.
@@ -977,20 +1225,25 @@ export class Etcd {
         return new Lock(lease, await this.#queue(bytes, lease, signal), onLost);
       } catch (error) {
         lease?.revoke().catch(ignore); // and with it the place in the queue; else time does it
-        const again = lease?.signal.aborted || error.code === Code.UNAVAILABLE;
+        const again = lease?.signal.aborted || error?.code === Code.UNAVAILABLE;
         if (signal?.aborted || !again) throw error;
       }
       await pause(pauseAfter(failures), signal);
     }
   }
 
-  async grant({ signal } = {}) {
+  async grant(options) {
+    const { signal } = only(options, "grant", CALL);
     const { rpcs, namespaced, user } = await this.#transport.document("grant", signal);
     return { rpcs: new Set(rpcs), namespaced, user };
   }
 
-  async call(path, request = {}, { signal } = {}) {
-    return this.#transport.plain(path, request, signal);
+  async call(path, request = {}, options = undefined) {
+    return this.#transport.plain(path, request, only(options, "call", CALL).signal);
+  }
+
+  async *#scan(range, options) {
+    for await (const page of pagesOf(this.#transport, range, options)) yield* page.entries;
   }
 
   /** Wait until it is this lease's turn; gives the key that stands for it. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
+from html import escape
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -73,7 +74,6 @@ def login_router(logins: Logins) -> APIRouter:
     """``GET`` and ``POST /login``, ``POST /logout``."""
     router = APIRouter()
     form_page = (PAGES / "login.html").read_text()
-    wrong_page = form_page.replace(" hidden", "")
 
     @router.get("/login")
     def page() -> Response:
@@ -84,7 +84,7 @@ def login_router(logins: Logins) -> APIRouter:
         form = await _form(request)
         user = await logins.begin(request, form.get("name", ""), form.get("password", ""))
         if user is None:
-            return HTMLResponse(wrong_page, 401, HEADERS)
+            return HTMLResponse(_wrong(form_page, form.get("name", "")), 401, HEADERS)
         return RedirectResponse("./", 303)
 
     @router.post("/logout", dependencies=[Depends(own_page)])
@@ -93,6 +93,13 @@ def login_router(logins: Logins) -> APIRouter:
         return RedirectResponse("./login", 303)
 
     return router
+
+
+def _wrong(form_page: str, name: str) -> str:
+    """Make the page after a wrong password: it says so, and the name need not be typed again."""
+    page = form_page.replace(" hidden", "").replace(" autofocus", "")
+    page = page.replace('type="password"', 'type="password" autofocus')
+    return page.replace('name="name" value=""', f'name="name" value="{escape(name)}"')
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -58,3 +58,22 @@ def test_the_page_at_the_beginning_shows_changes(
     page.wait_for_function("document.body.innerText.includes('fruit/kiwi: brown')")
     outside.delete("fruit/kiwi")
     page.wait_for_function("document.querySelectorAll('li').length === 1")
+
+
+def test_the_page_at_the_beginning_shows_nothing_twice_after_a_second_reset(
+    open_page: Open, example: AppServer, outside: Outside
+) -> None:
+    """While the watch cannot connect, what it would go on from is compacted."""
+    outside.put("fruit/fig", "green")
+    page = open_page(example, "/bare")
+    page.route("**/v3/watch", lambda route: route.abort())
+    page.goto(example.url)
+    page.wait_for_function("document.body.innerText.includes('fruit/fig: green')")
+    outside.put("fruit/fig", "brown")
+    outside.put("fruit/fig", "blue")
+    outside.compact(outside.put("fruit/grape", "white"))
+    page.unroute("**/v3/watch")
+    page.wait_for_function("document.body.innerText.includes('fruit/fig: blue')")
+    texts = page.locator("li").all_inner_texts()
+    assert len(texts) == len(set(texts))
+    assert "fruit/fig: green" not in texts

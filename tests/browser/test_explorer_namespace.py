@@ -1,5 +1,7 @@
 """The explorer of somebody who has a namespace."""
 
+from base64 import b64encode
+
 from playwright.sync_api import expect
 
 from etcd_asgi.testing import EtcdServer
@@ -51,3 +53,29 @@ def test_leases_of_a_namespace_are_listed_alone(
     expect(leases).to_have_count(0)
     expect(explorer.row("short")).to_have_count(0)
     assert outside.get(NAMESPACE + key + "short") is None
+
+
+def test_a_lease_of_elsewhere_is_never_called_expired_while_its_key_is_there(
+    open_page: Open, serve: Serve, etcd: EtcdServer, outside: Outside, key: str
+) -> None:
+    """A service outside of the gateway has put the key, with an hour to live."""
+    site = serve(etcd, **TEAM)
+    lease = outside.call("lease/grant", TTL=3600)["ID"]
+    outside.put(NAMESPACE + key + "a", "first", lease=lease)
+    explorer = open_explorer(open_page, site, key)
+    explorer.show(key + "a")
+    clock = explorer.page.locator(".ttl")
+    expect(clock).to_have_text("lease of another namespace")
+    expect(clock).not_to_have_class("soon")
+    expect(explorer.page.get_by_text("expired")).to_have_count(0)
+
+    explorer.button("Edit").click()
+    explorer.editor.fill("second")
+    explorer.button("Save").click()
+    expect(explorer.value).to_have_text("second")
+    name = b64encode((NAMESPACE + key + "a").encode()).decode()
+    assert outside.call("kv/range", key=name)["kvs"][0]["lease"] == lease, "it keeps its lease"
+
+    explorer.page.locator(".facts .button").click()
+    expect(explorer.page.locator(".lease.wanted")).to_contain_text("belongs to another namespace")
+    expect(explorer.page.get_by_text("expired")).to_have_count(0)

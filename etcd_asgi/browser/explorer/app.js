@@ -1,9 +1,11 @@
 // The explorer: a tree of keys at one side, one of them at the other. This file joins the parts.
 
-import { shown } from "./bytes.js";
+import * as client from "../client.js";
+import { AbsentKey } from "./absent.js";
 import { background } from "./background.js";
+import { deletionOf } from "./deleted.js";
 import { confirm, help } from "./dialog.js";
-import { button, el, fill } from "./dom.js";
+import { button, fill } from "./dom.js";
 import { gate } from "./gate.js";
 import { abilities, readGrant } from "./grant.js";
 import { LeaseClock } from "./leaseclock.js";
@@ -25,6 +27,12 @@ import { kindOf } from "./trouble.js";
 const $ = (id) => document.getElementById(id);
 const told = ({ user, namespaced, rpcs }) => JSON.stringify([user, namespaced, rpcs && [...rpcs].sort()]);
 
+/** Say that the page has begun, whatever it shows: what fails from now on is said by the page itself. */
+function begun() {
+  $("loading")?.remove();
+  window.explorerStart?.begun(); // unless that script was held back
+}
+
 class App {
   may = abilities({ rpcs: new Set() });
   #grant = ""; // whose page this is
@@ -45,6 +53,7 @@ class App {
 
   async start(grant) {
     this.may = abilities(grant);
+    this.clock.namespaced = grant.namespaced;
     this.#grant = told(grant);
     $("user").textContent = grant.user;
     $("read-only").hidden = this.may.put || this.may.remove;
@@ -52,6 +61,7 @@ class App {
     $("show-leases").hidden = !this.may.leases;
     $("gate").hidden = true;
     $("work").hidden = false;
+    begun();
     this.#live = new Live(this.store, this.may.watch);
     this.#live.addEventListener("event", ({ detail }) => this.#event(detail));
     this.#live.addEventListener("reset", () => this.#again());
@@ -77,6 +87,7 @@ class App {
   #event({ type, key, revision, kv }) {
     if (type === "put") this.#view.flash(key);
     if (this.#panel instanceof KeyPanel && this.#panel.key === key) this.#panel.take(kv, revision);
+    if (this.#panel instanceof AbsentKey && this.#panel.key === key && kv) this.go(key);
   }
 
   /** The host's middleware may have ended the login. */
@@ -87,7 +98,10 @@ class App {
   #state({ state, error }) {
     if (error && kindOf(error) === "login") this.lock(error);
     else this.#status.state(state, error, () => this.#live.show());
-    if (state === "live") this.#again();
+    if (state === "live") {
+      this.#again();
+      this.#panel?.healed?.();
+    }
   }
 
   // The key that is shown may lie outside of what is watched, or have changed while nobody watched.
@@ -147,19 +161,34 @@ class App {
   async #showKey(key, asked) {
     const kv = await this.store.get(key);
     if (asked !== this.#asked) return;
-    if (kv === null) {
-      this.#show(null);
-      this.failed(new Error(`There is no key ${shown(key)}.`));
-      return;
-    }
     this.#status.dismiss();
-    const panel = new KeyPanel(this, kv);
+    if (kv === null) return this.#showDeleted(key, asked);
+    this.#showPanel(new KeyPanel(this, kv), key);
+    await this.#tree.reveal(key);
+    this.#view.reveal();
+  }
+
+  /** Show what was there before a key was deleted, or that there is no such key. */
+  async #showDeleted(key, asked) {
+    const absent = new AbsentKey(this, key);
+    this.#show(absent);
+    this.#live.attend(key);
+    try {
+      const found = await deletionOf(this.store, key, { mayWatch: this.may.watch });
+      if (asked !== this.#asked) return;
+      if (found === null) absent.miss();
+      else this.#showPanel(new KeyPanel(this, found.kv, found.revision), key);
+    } catch (error) {
+      absent.fail(error);
+      throw error;
+    }
+  }
+
+  #showPanel(panel, key) {
     panel.addEventListener("folder", ({ detail }) => this.find(detail));
     this.#show(panel);
     this.#view.select(key);
     this.#live.attend(key);
-    await this.#tree.reveal(key);
-    this.#view.reveal();
   }
 
   #showNew(folder) {
@@ -214,9 +243,9 @@ class App {
     this.#status.say(text);
   }
 
-  failed(error) {
+  failed(error, what = "") {
     if (kindOf(error) === "login") this.lock(error);
-    else this.#status.failed(error);
+    else this.#status.failed(error, what);
   }
 
   async copy(text) {
@@ -279,7 +308,7 @@ class App {
 }
 
 async function begin() {
-  const store = new Store(await import("../client.js"));
+  const store = new Store(client);
   const grant = await readGrant(store);
   await new App(store).start(grant);
 }
@@ -291,6 +320,7 @@ async function main() {
     await begin();
   } catch (error) {
     gate(error, begin);
+    begun();
   }
 }
 

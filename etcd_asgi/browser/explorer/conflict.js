@@ -5,7 +5,7 @@ import { valueView, sides } from "./valueview.js";
 import { formatsOf } from "./formats.js";
 
 const column = (title, note, view) =>
-  el("section", { class: "side" }, el("h3", {}, title, el("span", { class: "faint" }, note)), view);
+  el("section", { class: "side" }, el("h2", {}, title, el("span", { class: "faint" }, note)), view);
 
 const gone = () => el("p", { class: "empty" }, "The key does not exist any more.");
 const deleted = () => el("p", { class: "empty" }, "You are deleting the key.");

@@ -10,6 +10,8 @@ export class Editor extends EventTarget {
   #format;
   #field;
   #problem = el("p", { class: "problem", role: "alert" });
+  #failure = el("div", { class: "failure", role: "alert" });
+  #away = false;
   #formats = el("div", { class: "editor-formats" });
 
   /** `original` is the value in etcd, null for a new key; `start` what the text begins with. */
@@ -27,7 +29,7 @@ export class Editor extends EventTarget {
     });
     this.#field.value = FORMATS[format].edit(start);
     if (start.length >= LARGE) this.#field.wrap = "off"; // breaking so much text into lines takes seconds
-    this.node = el("div", { class: "editor" }, this.#formats, this.#field, this.#problem);
+    this.node = el("div", { class: "editor" }, this.#formats, this.#failure, this.#field, this.#problem);
     this.#offer();
   }
 
@@ -58,8 +60,22 @@ export class Editor extends EventTarget {
     this.#field.setSelectionRange(0, 0);
   }
 
-  set disabled(disabled) {
-    this.#field.disabled = disabled;
+  /** Say that the text could not be saved, and why; with the kind "away" until {@link healed} says more. */
+  fail(title, detail, kind) {
+    this.#away = kind === "away";
+    fill(this.#failure, el("p", { class: "notice warning" }, el("span", {}, el("strong", {}, title), ". ", detail)));
+  }
+
+  /** Say that saving can be tried again, where it has failed because nothing could be reached. */
+  healed() {
+    if (!this.#away) return;
+    this.fail("Not saved yet", "etcd can be reached again: save now.", "");
+  }
+
+  /** Say nothing of a failure any more. */
+  forget() {
+    this.#away = false;
+    fill(this.#failure);
   }
 
   #changed() {

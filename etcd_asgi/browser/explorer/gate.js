@@ -28,7 +28,8 @@ export function gate(error, again) {
   fill($("gate"), el("div", { class: "gate-card" },
     el("h1", {}, title), same ? null : el("p", { class: "said" }, detail), advice && el("p", {}, advice),
     el("div", { class: "actions" }, retry,
-      kind === "login" ? el("a", { class: "button", href: "/" }, "To the application") : null)));
+      kind === "login" ? el("a", { class: "button", href: "/" }, "To the application") : null,
+      kind === "error" ? button("Reload", { onclick: () => location.reload() }) : null)));
   $("gate").hidden = false;
   addEventListener("focus", attempt);
 }

@@ -19,6 +19,7 @@ export class History {
   #list = el("ol", { class: "revisions", "aria-label": "Revisions" });
   #view = el("div", { class: "revision" });
   #restore;
+  #gone = false;
 
   /** `restore(value)` puts an old value into the editor; null where nothing may be changed. */
   constructor(store, kv, restore) {
@@ -29,6 +30,13 @@ export class History {
     this.#settle(kv);
     this.#draw();
     this.older();
+  }
+
+  /** Whether the newest value is one that was deleted. */
+  set gone(gone) {
+    if (gone === this.#gone) return;
+    this.#gone = gone;
+    this.#draw();
   }
 
   /** The key has a newer value. */
@@ -84,7 +92,7 @@ export class History {
       onclick: () => this.#choose(at),
     },
     el("span", { class: "number" }, number(kv.modified)),
-    el("span", { class: "faint" }, at === 0 ? "now" : `version ${number(kv.version)}`),
+    el("span", { class: "faint" }, at === 0 && !this.#gone ? "now" : `version ${number(kv.version)}`),
     el("span", { class: "faint size" }, size(kv.value.length)));
   }
 
@@ -100,7 +108,7 @@ export class History {
     fill(this.#view,
       el("div", { class: "revision-head" },
         el("span", { class: "faint" }, `Revision ${number(kv.modified)}, ${note}`),
-        this.#chosen > 0 && this.#restore
+        (this.#chosen > 0 || this.#gone) && this.#restore
           ? button("Restore this value…", { onclick: () => this.#restore(kv.value) })
           : null),
       changesView(before?.value ?? null, kv.value));

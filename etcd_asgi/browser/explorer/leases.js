@@ -74,7 +74,7 @@ export class LeasePanel extends EventTarget {
     const wanted = lease.id === this.#wanted ? "lease wanted" : "lease";
     if (lease.error || lease.ttl < 0) {
       return el("li", { class: wanted }, el("div", { class: "lease-head" },
-        el("span", { class: "mono" }, leaseName(lease.id)), el("span", { class: "faint" }, lease.error?.message ?? "expired")));
+        el("span", { class: "mono" }, leaseName(lease.id)), el("span", { class: "faint" }, lease.error?.message ?? this.#app.clock.absence)));
     }
     const item = el("li", { class: wanted },
       el("div", { class: "lease-head" },
@@ -108,7 +108,7 @@ export class LeasePanel extends EventTarget {
       item.remove();
       this.#app.say("Revoked");
     } catch (error) {
-      this.#app.failed(error);
+      this.#app.failed(error, "Not revoked");
     }
   }
 }

@@ -6,6 +6,9 @@ import { confirm } from "./dialog.js";
 import { button, el, fill } from "./dom.js";
 import { Editor } from "./editor.js";
 import { Changed } from "./store.js";
+import { trouble } from "./trouble.js";
+
+const KEPT = "Your text is kept here. It is not created by itself: try again when etcd is back.";
 
 /** Fires "left" when the user gives up, "made" with the key when it exists. */
 export class NewKey extends EventTarget {
@@ -78,6 +81,7 @@ export class NewKey extends EventTarget {
 
   async #put(key, value, { seen, seconds }) {
     this.#save.disabled = true;
+    this.#editor.forget();
     let lease = 0n;
     try {
       if (seconds > 0) lease = await this.#app.store.grantLease(seconds);
@@ -87,9 +91,20 @@ export class NewKey extends EventTarget {
     } catch (error) {
       if (lease) this.#app.store.revoke(lease).catch(() => {}); // it would run out by itself
       if (error instanceof Changed) this.#conflict(error.current, { key, value, seen, seconds });
-      else this.#app.failed(error);
+      else this.#failed(error);
     }
     this.#save.disabled = false;
+  }
+
+  #failed(error) {
+    const { kind, title, detail } = trouble(error);
+    this.#editor.fail(`Not created: ${title}`, kind === "away" ? KEPT : detail, kind);
+    this.#app.failed(error, "Not created");
+  }
+
+  /** etcd can be reached again. */
+  healed() {
+    this.#editor.healed();
   }
 
   #conflict(theirs, { key, value, seen, seconds }) {

@@ -2,22 +2,27 @@
 
 import { shown, utf8 } from "./bytes.js";
 import { conflictView } from "./conflict.js";
+import { deletionOf } from "./deleted.js";
 import { confirm } from "./dialog.js";
 import { button, el, fill } from "./dom.js";
 import { Editor } from "./editor.js";
 import { formatsOf, same } from "./formats.js";
 import { History } from "./history.js";
-import { crumbs, facts } from "./keyhead.js";
+import { facts } from "./keyhead.js";
+import { showPath } from "./path.js";
 import { Changed } from "./store.js";
+import { trouble } from "./trouble.js";
 import { formatSwitch, valueView } from "./valueview.js";
 
 const number = (count) => count.toLocaleString("en");
+const KEPT = "Your text is kept here. It is not saved by itself: save again when etcd is back.";
 
 /** Fires "left" when the user goes back to the tree, "folder" with the prefix of a part of the path. */
 export class KeyPanel extends EventTarget {
   #app;
   #kv; // what etcd has, as far as we know; null when the key was deleted
   #last; // the last value there was
+  #gone = null; // {revision} that deleted it, null where that is not known yet
   #format;
   #tab = "value";
   #history = null;
@@ -31,10 +36,13 @@ export class KeyPanel extends EventTarget {
   #body = el("div", { class: "body" });
   #notice = el("div", { class: "strip", role: "status" });
 
-  constructor(app, kv) {
+  /** `deletion` is the revision that deleted the key, where `kv` is what was there before; null where it is there. */
+  constructor(app, kv, deletion = null) {
     super();
     this.#app = app;
-    this.#kv = this.#last = kv;
+    this.#last = kv;
+    this.#kv = deletion === null ? kv : null;
+    this.#gone = deletion === null ? null : { revision: deletion };
     this.#format = formatsOf(kv.value)[0];
     this.key = kv.key;
     this.node = el("article", { class: "panel", "aria-label": "Key" },
@@ -43,7 +51,7 @@ export class KeyPanel extends EventTarget {
         this.#path,
         button("Copy the key", { icon: "copy", bare: true, kind: "quiet", onclick: () => app.copy(shown(this.key)) })),
       this.#facts, this.#tabs, this.#body, this.#notice);
-    fill(this.#path, crumbs(kv.key, (prefix) => this.dispatchEvent(new CustomEvent("folder", { detail: prefix }))));
+    showPath(this.#path, kv.key, (prefix) => this.dispatchEvent(new CustomEvent("folder", { detail: prefix })));
     this.#draw();
   }
 
@@ -55,11 +63,15 @@ export class KeyPanel extends EventTarget {
     return this.#editor !== null;
   }
 
-  /** The key has changed in etcd; null: it was deleted. */
+  /** The key has changed in etcd; null: it was deleted, in that revision. */
   take(kv, revision) {
-    const known = this.#kv?.modified ?? this.#last.modified;
-    if (revision <= known) return;
+    const known = this.#kv?.modified ?? this.#gone?.revision ?? this.#last.modified;
+    if (revision > known) this.#change(kv, kv ? null : { revision });
+  }
+
+  #change(kv, gone) {
     this.#kv = kv;
+    this.#gone = gone;
     if (kv) this.#last = kv;
     if (this.#editor || this.#choosing) {
       this.#drawFacts();
@@ -77,8 +89,25 @@ export class KeyPanel extends EventTarget {
   /** Take in what etcd has now, and give it; null: it was deleted. */
   async read() {
     const { kvs: [kv = null], revision } = await this.#app.store.range({ key: this.key, end: `${this.key}\0`, limit: 1 });
-    this.take(kv, kv?.modified ?? revision);
+    if (kv) this.take(kv, kv.modified);
+    else if (this.#kv && revision >= this.#kv.modified) {
+      this.#change(null, { revision: null });
+      this.#date();
+    }
     return kv;
+  }
+
+  // Nobody has told in which revision the key was deleted: find out.
+  async #date() {
+    const [gone, last] = [this.#gone, this.#last];
+    try {
+      const found = await deletionOf(this.#app.store, this.key, { last, mayWatch: this.#app.may.watch });
+      if (this.#gone !== gone || !found) return;
+      this.#gone = { revision: found.revision };
+      this.#drawFacts();
+    } catch {
+      // It is said to be deleted, without a revision.
+    }
   }
 
   /** Begin to edit, with the value in etcd or with another one. */
@@ -128,11 +157,12 @@ export class KeyPanel extends EventTarget {
   // Save `mine` (null: delete) over what was seen, or let the user choose.
   async #swap(mine, seen) {
     this.#work(true);
+    this.#editor?.forget();
     try {
       await (mine === null ? this.#app.store.remove(this.key, seen) : this.#put(mine, seen));
     } catch (error) {
       this.#work(false);
-      if (!(error instanceof Changed)) this.#app.failed(error);
+      if (!(error instanceof Changed)) this.#failed(error, mine);
       else if (mine && error.current && same(mine, error.current.value)) await this.#saved(mine); // an answer was lost
       else if (mine !== null || error.current) this.#conflict(error.current, mine, seen);
       else this.#vanished();
@@ -142,9 +172,21 @@ export class KeyPanel extends EventTarget {
     await this.#saved(mine);
   }
 
-  async #put(mine, seen) {
-    const lease = this.#kv?.lease ?? 0n;
-    return this.#app.store.put(this.key, mine, { seen, lease: seen === 0n ? 0n : lease });
+  // The lease is kept without being named: this user may not see it.
+  #put(mine, seen) {
+    return this.#app.store.put(this.key, mine, { seen, keepLease: seen !== 0n && this.#kv?.lease > 0n });
+  }
+
+  // The text stays where it was typed, and is told to be unsaved right there.
+  #failed(error, mine) {
+    const { kind, title, detail } = trouble(error);
+    if (mine !== null) this.#editor?.fail(`Not saved: ${title}`, kind === "away" ? KEPT : detail, kind);
+    this.#app.failed(error, mine === null ? "Not deleted" : "Not saved");
+  }
+
+  /** etcd can be reached again. */
+  healed() {
+    this.#editor?.healed();
   }
 
   // The watch may be quicker or slower than this, or not allowed: read what is there now.
@@ -162,13 +204,17 @@ export class KeyPanel extends EventTarget {
 
   #vanished() {
     this.#kv = null;
+    this.#gone ??= { revision: null };
+    if (!this.#gone.revision) this.#date();
     this.#app.say("It was deleted already");
     this.#show();
   }
 
   #conflict(theirs, mine, seen) {
     this.#kv = theirs;
-    if (theirs) this.#last = theirs;
+    if (theirs) [this.#last, this.#gone] = [theirs, null];
+    else this.#gone ??= { revision: null };
+    if (this.#gone && !this.#gone.revision) this.#date();
     this.#choosing = true; // what is compared stays as it is; a newer change makes a conflict again
     this.#drawFacts();
     const now = theirs?.modified ?? 0n;
@@ -214,7 +260,7 @@ export class KeyPanel extends EventTarget {
   }
 
   #drawFacts() {
-    fill(this.#facts, facts(this.#last, { app: this.#app, deleted: this.#kv === null }));
+    fill(this.#facts, facts(this.#last, { app: this.#app, gone: this.#gone }));
   }
 
   #drawTabs() {
@@ -240,7 +286,9 @@ export class KeyPanel extends EventTarget {
     if (this.#editor) {
       fill(this.#body, this.#editor.node);
     } else if (this.#tab === "history") {
-      this.#history ??= new History(this.#app.store, this.#last, this.#app.may.put ? (value) => this.edit(value) : null);
+      const restore = this.#app.may.put ? (value) => this.edit(value) : null;
+      this.#history ??= new History(this.#app.store, this.#last, restore);
+      this.#history.gone = this.#kv === null;
       fill(this.#body, this.#history.node);
     } else {
       const { value } = this.#last;

@@ -50,11 +50,15 @@ export class Status {
     this.#banner.hidden = true;
   }
 
-  /** Something that the user asked for did not work. */
-  failed(error) {
-    if (this.#away) return; // the banner says already why
+  /** Something that the user asked for did not work; `what` says what of it was not done, as "Not saved". */
+  failed(error, what = "") {
     const { title, detail } = trouble(error);
-    this.#show("", title, detail, button("Close", { icon: "close", bare: true, kind: "quiet", onclick: () => this.dismiss() }));
+    if (this.#away) {
+      // The banner says already why; the page heals by itself, but nothing is done a second time by itself.
+      if (what) this.#banner.querySelector("strong").textContent = `${what}: ${title}`;
+      return;
+    }
+    this.#show("", what ? `${what}: ${title}` : title, detail, button("Close", { icon: "close", bare: true, kind: "quiet", onclick: () => this.dismiss() }));
   }
 
   dismiss() {

@@ -74,8 +74,8 @@ export class Store {
   }
 
   /** Set a key whose last change is still at `seen` (0n: that does not exist). Throws Changed. */
-  async put(key, value, { seen, lease = 0n }) {
-    const options = { ifRevision: seen, ...(lease ? { lease } : {}) };
+  async put(key, value, { seen, lease = 0n, keepLease = false }) {
+    const options = { ifRevision: seen, keepLease, ...(lease ? { lease } : {}) };
     return swapped(() => this.#etcd.put(unbinary(key), value, options), this.#module.Conflict);
   }
 
@@ -92,10 +92,11 @@ export class Store {
   }
 
   /** Watch a prefix or a key, from a revision or from now on; `take(event)`, `reset()` and `state(name, error)` are told. */
-  watch({ prefix, key, from }, { take, reset, state }) {
+  watch({ prefix, key, from, previous = false }, { take, reset, state }) {
     const target = key === undefined ? { prefix: unbinary(prefix) } : { key: unbinary(key) };
     return this.#etcd.watch(target, {
       ...(from === undefined ? {} : { from }),
+      previous,
       list: "none",
       onChange: (change) => (change.type === "reset" ? reset(change) : take(eventOf(change))),
       onState: state,
@@ -132,6 +133,7 @@ export class Store {
 function eventOf(change) {
   const { type, revision } = change;
   const kv = type === "put" ? fromEntry(change.entry) : null;
-  return { type, revision, key: binary(change.keyBytes), kv, created: kv?.version === 1n };
+  const previous = fromEntry(change.previous);
+  return { type, revision, key: binary(change.keyBytes), kv, previous, created: kv?.version === 1n };
 }
 

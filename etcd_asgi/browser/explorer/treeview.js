@@ -129,7 +129,7 @@ export class TreeView extends EventTarget {
   #line(row, at, height) {
     const [active, selected] = [at === this.#activeAt, row.kind === "key" && row.id === this.#selected];
     const drawn = this.#drawn.get(row.row) ?? { row: row.row, line: element(row) };
-    const sign = [at, height, row.level, row.place, row.total, row.parent.cursor === null, active, selected, row.open].join();
+    const sign = [at, height, row.level, row.place, row.total, row.parent.cursor === null, active, selected, row.open, row.count].join();
     if (drawn.sign !== sign) describe(drawn.line, row, { at, height, active, selected });
     const content = `${row.count} ${row.state}`;
     if (drawn.content !== content) drawn.line.replaceChildren(...(row.kind === "more" ? moreCells(row) : entryCells(row)));
@@ -232,9 +232,16 @@ function describe(line, row, { at, height, active, selected }) {
   line.setAttribute("aria-setsize", row.parent.cursor === null ? row.total : -1);
   line.setAttribute("aria-selected", selected);
   if (row.kind === "folder") line.setAttribute("aria-expanded", row.open);
+  // The count is no part of the row's name: style.css draws it, and it describes the row.
+  if (row.count !== null && row.kind === "folder") {
+    line.dataset.count = digits(row.count);
+    line.setAttribute("aria-description", row.count === 1 ? "1 key" : `${digits(row.count)} keys`);
+  }
   line.style.transform = `translateY(${at * height}px)`;
   line.style.setProperty("--level", row.level - 1);
 }
+
+const digits = (count) => count.toLocaleString("en");
 
 // From the start, also where one is under way.
 function flash(line) {
@@ -254,7 +261,7 @@ function entryCells(row) {
   if (row.name === "") name.append(el("span", { class: "nameless" }, folder ? "" : "(empty name)"));
   else name.append(...named(row.name));
   if (folder) name.append(el("span", { class: "slash" }, "/"));
-  const count = folder && row.count !== null ? el("span", { class: "count" }, row.count.toLocaleString("en")) : null;
+  const count = folder && row.count !== null ? el("span", { class: "count unseen" }, digits(row.count)) : null;
   return [folder ? icon("chevron") : el("span", { class: "dot" }), name, count].filter(Boolean);
 }
 

@@ -49,7 +49,7 @@ function head(bytes) {
 
 /** A read-only view of a value in one of formatsOf(bytes). */
 export function valueView(bytes, format) {
-  const view = el("pre", { class: `value value-${format}`, tabindex: "0", "aria-label": "Value" });
+  const view = el("pre", { class: `value value-${format}`, tabindex: "0", role: "region", "aria-label": "Value" });
   if (bytes.length <= SHOWN_BYTES) return fill(view, nodes(bytes, format));
   const rest = button(`Show all ${size(bytes.length)}`, {
     kind: "inline",
@@ -94,14 +94,14 @@ export function changesView(before, bytes) {
   const lines = before === null
     ? comparable(bytes).split("\n").map((text) => ({ kind: "same", text }))
     : diff(comparable(before), comparable(bytes));
-  return el("pre", { class: "value changes", tabindex: "0", "aria-label": "Value and changes" }, changeLines(lines));
+  return el("pre", { class: "value changes", tabindex: "0", role: "region", "aria-label": "Value and changes" }, changeLines(lines));
 }
 
 /** Two values for two columns, each with the lines marked that the other has not. */
 export function sides(left, right) {
   const lines = diff(comparable(left), comparable(right));
   const side = (label, other) =>
-    el("pre", { class: "value changes", tabindex: "0", "aria-label": label },
+    el("pre", { class: "value changes", tabindex: "0", role: "region", "aria-label": label },
       changeLines(lines.filter(({ kind }) => kind !== other)));
   return [side("Value in etcd", "added"), side("Your value", "removed")];
 }
