@@ -71,6 +71,12 @@ class Grant:
     """Watches that this ``user`` may have open at a time, on one gateway; one more is refused with
     429. Without a ``user`` it holds for each stream by itself."""
 
+    max_waiting_calls: int | None = None
+    """Calls of Lock, Campaign and Observe that this ``user`` may have open at a time, on one
+    gateway; one more is refused with 429. Without a ``user`` all callers in the ``namespace`` are
+    counted together, and without either the gateway's limit alone holds. ``None``:
+    ``Limits.max_waiting_calls_per_user``."""
+
     max_range_limit: int | None = None
     """Keys of one range: one that asks for more, or for all, gets this many and ``more``. A
     transaction may hold several ranges, and what a deletion gives back is not limited."""
@@ -79,7 +85,8 @@ class Grant:
     """Longest request body, where it shall be less than the gateway's limit."""
 
     user: str = ""
-    """Name of the host's user, for ``max_watches``, audit and ``GET /grant``."""
+    """Name of the host's user, for ``max_watches``, ``max_waiting_calls``, audit and
+    ``GET /grant``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rpcs", frozenset(self.rpcs))
@@ -101,7 +108,7 @@ class Grant:
         if not isinstance(self.credentials, Password | None):
             kind = type(self.credentials).__name__
             raise ValueError(f"Grant(credentials=...) takes Password(user, password), not {kind}")
-        for name in ("max_watches", "max_range_limit", "max_body_bytes"):
+        for name in ("max_watches", "max_waiting_calls", "max_range_limit", "max_body_bytes"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value <= 0):
                 raise ValueError(f"Grant({name}=...) takes a positive number, not {value!r}")

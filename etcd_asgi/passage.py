@@ -16,6 +16,7 @@ from etcd_asgi.enums import enum_checks
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.hooks import ask
 from etcd_asgi.namespace.refusals import with_code
+from etcd_asgi.namespace.sessions import as_of_lock, new_lease, unleased
 from etcd_asgi.peer_urls import check_peer_urls
 from etcd_asgi.quota import Watching
 
@@ -106,7 +107,14 @@ class Passage:
 
     def session(self, message: Message) -> tuple[Any, Message] | None:
         """The part of an entered request that wants a lease, and the request for that lease."""
-        return None if self.namespace is None else self.namespace.session(self.rpc, message)
+        if self.namespace is not None:
+            return self.namespace.session(self.rpc, message)
+        holder = unleased(self.rpc, message)
+        return None if holder is None else (holder, new_lease())
+
+    def lease_refused(self, error: UpstreamError) -> UpstreamError:
+        """Return the error of a call whose lease etcd refuses with *error*."""
+        return as_of_lock(error) if self.namespace is None else error
 
     def told(self, error: UpstreamError) -> UpstreamError:
         """What the caller shall hear of etcd's *error*."""
