@@ -15,6 +15,7 @@ import pytest
 from websockets.sync.client import connect
 
 from etcd_asgi import Gateway, Grant, Limits
+from etcd_asgi.access import passthrough
 from etcd_asgi.errors import CLOSING
 from etcd_asgi.testing import EtcdServer
 from tests.access.calls import as_user, client_of, text
@@ -256,8 +257,7 @@ async def test_a_gateway_that_closes_ends_its_waiting_calls_in_order(
 ) -> None:
     etcd = await asyncio.to_thread(start_etcd)
     grant = Grant(user="red", namespace=b"/red/", max_waiting_calls=MOST)
-    access = {"access": as_user(red=grant)} if guarded else {}
-    gateway = Gateway(etcd.endpoint, **access)
+    gateway = Gateway(etcd.endpoint, access=as_user(red=grant) if guarded else passthrough)
     async with client_of(gateway) as client:
 
         async def lock() -> httpx.Response:
