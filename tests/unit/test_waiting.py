@@ -52,6 +52,7 @@ class Stream:
         self.cancelled = True
         if not self.over.done():
             self.over.set_exception(UpstreamError(1, "context canceled"))
+            self.over.exception()  # seen, as nobody may receive any more
 
 
 class Upstream:
