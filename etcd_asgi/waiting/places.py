@@ -46,9 +46,7 @@ class Places:
         refusal = self._taken_for(user, most)
         if refusal is None:
             return
-        if self._queued >= self._limits.max_waiting_calls:
-            raise refusal
-        self._queued += 1
+        self._queue(refusal)
         over = monotonic() + self._limits.waiting_place_timeout
         try:
             while (refusal := self._taken_for(user, most)) is not None:
@@ -56,7 +54,8 @@ class Places:
                     raise refusal
                 await asyncio.sleep(_LOOK_TIME)
         finally:
-            self._queued -= 1
+            with self._lock:
+                self._queued -= 1
 
     def take_now(self, user: User, most: int) -> None:
         """Take a place, or refuse at once.
@@ -74,6 +73,13 @@ class Places:
             self._taken[user] -= 1
             if not self._taken[user]:
                 del self._taken[user]
+
+    def _queue(self, refusal: UpstreamError) -> None:
+        """Count one more who waits for a place, unless there are as many as there are places."""
+        with self._lock:
+            if self._queued >= self._limits.max_waiting_calls:
+                raise refusal
+            self._queued += 1
 
     def _taken_for(self, user: User, most: int) -> UpstreamError | None:
         """Take a place; else return the reason why there is none."""

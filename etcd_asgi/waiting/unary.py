@@ -147,7 +147,10 @@ class WaitingUnary:
             return 0
         reply = _message(_RESPONSES[self._rpc], task.result())
         key: bytes = reply.key if self._rpc == LOCK else reply.leader.key
-        return int(key.rpartition(b"/")[2], 16)
+        try:
+            return int(key.rpartition(b"/")[2], 16)
+        except ValueError:  # the key of something that is not etcd
+            return 0
 
 
 def _message(name: str, serialized: bytes) -> Any:
