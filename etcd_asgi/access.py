@@ -83,6 +83,12 @@ class Grant:
     """Watches that this ``user`` may have open at a time, on one gateway; one more is refused with
     429. Without a ``user`` it holds for each stream by itself."""
 
+    max_waiting_calls: int | None = None
+    """Calls of Lock, Campaign and Observe that this ``user`` may have open at a time, on one
+    gateway; one more is refused with 429. Without a ``user`` all callers in the ``namespace`` are
+    counted together, and without either the gateway's limit alone holds. ``None``:
+    ``Limits.max_waiting_calls_per_user``."""
+
     max_range_limit: int | None = None
     """Keys of one range: one that asks for more, or for all, gets this many and ``more``. A
     transaction may hold several ranges, and what a deletion gives back is not limited."""
@@ -91,7 +97,8 @@ class Grant:
     """Longest request body, where it shall be less than the gateway's limit."""
 
     user: str = ""
-    """Name of the host's user, for ``max_watches``, audit and ``GET /grant``."""
+    """Name of the host's user, for ``max_watches``, ``max_waiting_calls``, audit and
+    ``GET /grant``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rpcs", _rpcs(self.rpcs))
@@ -104,7 +111,7 @@ class Grant:
             raise WrongTypeError(
                 f"Grant(user=...) takes a name, not {kind_of(self.user)}: use str(...)"
             )
-        for name in ("max_watches", "max_range_limit", "max_body_bytes"):
+        for name in ("max_watches", "max_waiting_calls", "max_range_limit", "max_body_bytes"):
             if getattr(self, name) is not None:
                 _check_count(f"Grant({name}=...) takes a positive number", getattr(self, name))
 

@@ -24,8 +24,12 @@ from etcd_asgi.quota import Watching, WatchQuotas
 from etcd_asgi.settings import Limits
 from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream import Upstream
+from etcd_asgi.waiting import User, WaitingCalls, WaitingUpstream
 
 logger = logging.getLogger("etcd_asgi")
+
+_SESSIONS = ("Lock.Lock", "Election.Campaign", "Election.Observe", "Election.Proclaim")
+"""RPCs that wait in etcd for a lock or an election, or need a lease that the gateway makes."""
 
 _KEPT = 1024
 """Namespaces, and limits of bodies, that are kept from one request to the next."""
@@ -50,12 +54,15 @@ class Admission:
         rules: of the host.
         limits: of the gateway.
         upstream: the way to etcd.
+        waiting: counts the calls that wait for a lock or an election.
 
     Raises:
         ValueError: a rule that cannot be.
     """
 
-    def __init__(self, rules: Rules, limits: Limits, upstream: Upstream) -> None:
+    def __init__(
+        self, rules: Rules, limits: Limits, upstream: Upstream, waiting: WaitingCalls
+    ) -> None:
         if not isinstance(rules.lease_secret, bytes):
             raise ValueError("lease_secret= takes bytes, such as secrets.token_bytes(32)")
         self.origins = Origins(rules.allowed_origins)
@@ -69,6 +76,7 @@ class Admission:
         self.identities = Identities(upstream, limits, rules.credentials)
         """The ways to etcd."""
 
+        self._waiting = waiting
         self._quotas = WatchQuotas()
         self._namespace = lru_cache(_KEPT)(self._new_namespace)
         self._lesser = lru_cache(_KEPT)(self._new_limits)
@@ -110,7 +118,11 @@ class Admission:
         limits = self._limits
         if grant.max_body_bytes is not None:
             limits = self._lesser(grant.max_body_bytes)
-        return GuardedTranscoder(transcoder, passage, self.identities.of(grant, headers), limits)
+        upstream, sessions = self.identities.of(grant, headers), None
+        if transcoder.binding.name in _SESSIONS:
+            most = grant.max_waiting_calls
+            sessions = WaitingUpstream(upstream, self._waiting, _waits_of(grant), most)
+        return GuardedTranscoder(transcoder, passage, upstream, limits, sessions)
 
     async def admit_socket(
         self, transcoder: Transcoder | None, headers: RequestHeaders, scope: Scope
@@ -154,6 +166,13 @@ class Admission:
     def _new_limits(self, max_body_bytes: int) -> Limits:
         most = min(max_body_bytes, self._limits.max_body_bytes)
         return replace(self._limits, max_body_bytes=most)
+
+
+def _waits_of(grant: Grant) -> User:
+    """Name those whose waiting calls are counted together."""
+    if grant.user:
+        return "user", grant.user
+    return ("namespace", grant.namespace) if grant.namespace else None
 
 
 def _check(grant: Grant, rpc: str) -> None:

@@ -48,6 +48,7 @@ from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, parse_targets
 from etcd_asgi.upstream.targets import Urls
+from etcd_asgi.waiting import WaitingCalls
 
 logger = logging.getLogger("etcd_asgi")
 
@@ -130,9 +131,10 @@ class Gateway:
             lease_secret=lease_secret,
             credentials=credentials,
         )
-        self._admission = Admission(rules, self._limits, self._upstream)
+        self._waiting = WaitingCalls(self._limits)
+        self._admission = Admission(rules, self._limits, self._upstream, self._waiting)
         self._is_open = self._admission.is_open
-        self._routes = Routes(versions, self._limits, self._upstream)
+        self._routes = Routes(versions, self._limits, self._upstream, self._waiting)
         self._by_path = self._routes.by_path
         self._first = self._routes.first
         vitals = Vitals(self._admission.identities.own(), self._limits, f"{self._first.release}.0")
@@ -182,6 +184,7 @@ class Gateway:
         A later call opens new ones.
         """
         self._streams.end_all()
+        await self._waiting.aclose()
         await self._admission.identities.aclose()
         await self._upstream.aclose()
 

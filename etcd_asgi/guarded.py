@@ -10,13 +10,13 @@ from google.protobuf.message import Message
 
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.metadata import Metadata
-from etcd_asgi.namespace.sessions import LEASE_GRANT, granted
 from etcd_asgi.passage import Passage
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder, in_thread
 from etcd_asgi.upstream import Upstream
 from etcd_asgi.upstream.deadlines import left_of
+from etcd_asgi.waiting import Session, WaitingUpstream
 
 
 class GuardedTranscoder(Transcoder):
@@ -27,13 +27,20 @@ class GuardedTranscoder(Transcoder):
         passage: what this caller may do.
         upstream: where its calls go.
         limits: of its requests.
+        sessions: where calls go that the gateway makes a lease for, if the RPC has such calls.
     """
 
     def __init__(
-        self, base: Transcoder, passage: Passage, upstream: Upstream, limits: Limits
+        self,
+        base: Transcoder,
+        passage: Passage,
+        upstream: Upstream,
+        limits: Limits,
+        sessions: WaitingUpstream | None = None,
     ) -> None:
-        super().__init__(base.binding, base.flavour, limits, upstream, base.modes)
+        super().__init__(base.binding, base.flavour, limits, sessions or upstream, base.modes)
         self._passage = passage
+        self._sessions = sessions
         # There is one of these for each request: what all have in common is made once.
         self.decode_message = base.decode_guarded
         self.parse, self._encode, self._serialize = base.parse, base._encode, base._serialize  # noqa: SLF001
@@ -50,10 +57,13 @@ class GuardedTranscoder(Transcoder):
         keys = passage.keys(message)
         try:
             await passage.enter(message)
-            if (session := passage.session(message)) is not None:
-                await self._begin(*session, metadata, left_of(timeout, started))
-            request, left = self._serialize(message), left_of(timeout, started)
-            answer = await self.upstream.unary(self.binding.rpc, request, metadata, left)
+            left = left_of(timeout, started)
+            if self._sessions is None or (session := passage.session(message)) is None:
+                request = self._serialize(message)
+                answer = await self.upstream.unary(self.binding.rpc, request, metadata, left)
+            else:
+                leased = self._in_session(message, *session)
+                answer = await self._sessions.in_session(self.binding.rpc, leased, metadata, left)
             is_small, parse = len(answer) < limits.offload_bytes, self.parse
             reply = parse(answer) if is_small else await in_thread(parse, answer)
         except Denied as error:
@@ -86,13 +96,15 @@ class GuardedTranscoder(Transcoder):
         """See :class:`Transcoder`."""
         self._passage.close()
 
-    async def _begin(
-        self, holder: Any, lease: Message, metadata: Metadata, timeout: float | None
-    ) -> None:
-        """Make the lease that etcd would make by itself, and outside of the namespace."""
-        request = lease.SerializeToString()
-        answer = await self.upstream.unary(LEASE_GRANT, request, metadata, timeout)
-        holder.lease = granted(answer)
+    def _in_session(self, message: Message, holder: Any, lease: Message) -> Session:
+        """Describe a call with the lease that etcd would make by itself, and leave behind."""
+
+        def request_with(lease_id: int) -> bytes:
+            holder.lease = lease_id
+            return self._serialize(message)
+
+        refusal = self._passage.lease_refused
+        return Session(lease=lease, request_with=request_with, refusal=refusal)
 
     def _finish(self, reply: Message) -> bytes:
         self._passage.leave(reply)

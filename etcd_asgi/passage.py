@@ -12,11 +12,13 @@ from starlette.requests import HTTPConnection
 
 from etcd_asgi.access import Grant
 from etcd_asgi.audit import Audit, AuditRecord, is_write, named, outcome, written_keys
+from etcd_asgi.enums import enum_checks
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.hooks import ask
 from etcd_asgi.namespace.refusals import with_code
+from etcd_asgi.namespace.sessions import as_of_lock, new_lease, unleased
+from etcd_asgi.peer_urls import check_peer_urls
 from etcd_asgi.quota import Watching
-from etcd_asgi.status import Code
 
 Authorize = Callable[[HTTPConnection, str, Message], Awaitable[bool | None] | bool | None]
 """The host's word on each request message: it raises :class:`~etcd_asgi.errors.Denied`, or returns
@@ -36,9 +38,9 @@ MAX_OPERATIONS = 10_000
 """Operations and compares in one transaction, with those in the transactions in it. etcd takes 128
 of each, unless it is told otherwise (``--max-txn-ops``); here each is looked at, on the loop."""
 
-_SORT_TARGETS = range(5)
-"""The members of ``RangeRequest.SortTarget``."""
-
+_CHECKS = {**enum_checks(), "Cluster.MemberUpdate": check_peer_urls}
+"""What a request must pass because etcd would not survive it, by RPC. Most RPCs have no check, and
+pay nothing."""
 
 TOO_LONG = f"a transaction has at most {MAX_OPERATIONS} operations and compares here"
 
@@ -86,6 +88,8 @@ class Passage:
                 raise Denied(403, f"{rpc} is not granted")
             if rpc == "KV.Range":
                 self._judge(part)
+        if (check := _CHECKS.get(self.rpc)) is not None:
+            check(message)
         if self.authorize is not None:
             for rpc, part in parts:
                 await self._ask(self.authorize, rpc, part)
@@ -103,7 +107,14 @@ class Passage:
 
     def session(self, message: Message) -> tuple[Any, Message] | None:
         """The part of an entered request that wants a lease, and the request for that lease."""
-        return None if self.namespace is None else self.namespace.session(self.rpc, message)
+        if self.namespace is not None:
+            return self.namespace.session(self.rpc, message)
+        holder = unleased(self.rpc, message)
+        return None if holder is None else (holder, new_lease())
+
+    def lease_refused(self, error: UpstreamError) -> UpstreamError:
+        """Return the error of a call whose lease etcd refuses with *error*."""
+        return as_of_lock(error) if self.namespace is None else error
 
     def told(self, error: UpstreamError) -> UpstreamError:
         """What the caller shall hear of etcd's *error*."""
@@ -157,13 +168,7 @@ class Passage:
         return False
 
     def _judge(self, message: Any) -> None:
-        """A range, as it may be asked for.
-
-        etcd 3.5 does not survive a range that it is to sort by something unknown: later ones refuse
-        it. Source: etcd server/etcdserver/api/v3rpc/key.go, checkRangeRequest.
-        """
-        if message.sort_target not in _SORT_TARGETS:
-            raise UpstreamError(Code.INVALID_ARGUMENT, "etcdserver: invalid sort option")
+        """A range, as it may be asked for."""
         most = self.grant.max_range_limit
         if most is not None and not 0 < message.limit <= most:
             message.limit = most

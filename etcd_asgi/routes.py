@@ -12,6 +12,7 @@ from etcd_asgi.flavours import Flavour, flavour
 from etcd_asgi.settings import Limits
 from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream import Upstream
+from etcd_asgi.waiting import WAITING, WaitingCalls, WaitingUpstream
 
 DEFAULT_VERSIONS: Mapping[str, str] = {"v3": "3.6", "v3beta": "3.5"}
 """Version prefixes served by default, and the release whose behaviour each has."""
@@ -38,21 +39,31 @@ class Routes:
         versions: version prefix to name of flavour.
         limits: of the requests.
         upstream: where calls go.
+        waiting: carries those that wait for a lock or an election.
 
     Raises:
         ValueError: a prefix or flavour that cannot be.
     """
 
-    def __init__(self, versions: Mapping[str, str], limits: Limits, upstream: Upstream) -> None:
+    def __init__(
+        self,
+        versions: Mapping[str, str],
+        limits: Limits,
+        upstream: Upstream,
+        waiting: WaitingCalls,
+    ) -> None:
         self.flavours = _flavours(versions)
         """By prefix, in the order given."""
 
         self.first = next(iter(self.flavours.values()))
         """The flavour of what is outside of every prefix."""
 
+        counted = WaitingUpstream(upstream, waiting)
         self.by_path = {
             f"/{prefix}{binding.path}": Route(
-                Transcoder(binding, one, limits, upstream), one, binding.kind
+                Transcoder(binding, one, limits, counted if binding.rpc in WAITING else upstream),
+                one,
+                binding.kind,
             )
             for prefix, one in self.flavours.items()
             for binding in bindings()

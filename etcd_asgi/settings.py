@@ -37,6 +37,29 @@ class Limits:
     """How long a client may take for its request: the body of a call, or what a stream or WebSocket
     begins with. Beyond it the answer is 408."""
 
+    max_waiting_calls: int = 128
+    """Calls of Lock, Campaign and Observe that one gateway has open in etcd at a time. etcd's lock
+    service can come to a stop for good when some fifty of them end in the same moment, as when a
+    lease with many locks is revoked: see docs/namespaces.md before you raise it."""
+
+    max_waiting_calls_per_user: int = 16
+    """How many of them are one user's, where the grant names a ``user`` or at least a namespace;
+    ``Grant.max_waiting_calls`` is for users who shall have another number."""
+
+    waiting_place_timeout: float = 0.25
+    """How long a Lock or Campaign above these limits waits for the end of another, before it is
+    answered with 429. Most last milliseconds."""
+
+    waiting_cancel_pause: float = 0.01
+    """Pause between two cancels of such calls, after disconnects and deadlines. On a busy machine
+    etcd's lock service came to a stop with 0.002, and did not with 0.005."""
+
+    revoke_timeout: float = 5.0
+    """How long one attempt to revoke the lease of a call that came to nothing may take."""
+
+    max_revoke_attempts: int = 3
+    """How often that is tried. Then the lease expires by itself, after 60 s."""
+
     connect_timeout: float = 5.0
     """How long a call waits for a connection to etcd before it fails with 503."""
 

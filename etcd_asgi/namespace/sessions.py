@@ -1,7 +1,8 @@
 """Leases that etcd makes by itself: for a lock or a leader that is asked for without one.
 
-etcd gives such a lease any ID, and a caller in a namespace could then neither keep it alive nor use
-it again. So the gateway makes the lease, as etcd would, but with an ID of the namespace.
+etcd leaves such a lease behind when the call fails or its client disconnects, and gives it any ID,
+so that a caller in a namespace could neither keep it alive nor use it again. So the gateway makes
+the lease, as etcd would, in a namespace with an ID of it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from typing import Any
 from google.protobuf.message import Message
 
 from etcd_asgi import proto
-
-LEASE_GRANT = "/etcdserverpb.Lease/LeaseGrant"
-"""The full gRPC name."""
+from etcd_asgi.errors import UpstreamError
+from etcd_asgi.status import Code
 
 SESSION_TTL = 60
 """Seconds. Source: etcd client/v3/concurrency/session.go, defaultSessionTTL."""
@@ -38,15 +38,16 @@ def unleased(rpc: str, message: Any) -> Any | None:
 
 def new_lease() -> Message:
     """A request for the lease of a session."""
-    message: Message = _lease_message("Request")(TTL=SESSION_TTL)
-    return message
+    request = proto.message_class(proto.message_type("etcdserverpb.LeaseGrantRequest"))
+    return request(TTL=SESSION_TTL)
 
 
-def granted(answer: bytes) -> int:
-    """The ID in a serialized answer of LeaseGrant, as etcd has it."""
-    lease: Any = _lease_message("Response").FromString(answer)
-    return int(lease.ID)
+def as_of_lock(error: UpstreamError) -> UpstreamError:
+    """Turn a refusal of LeaseGrant into that of a Lock or Campaign whose lease etcd refuses.
 
-
-def _lease_message(kind: str) -> Any:
-    return proto.message_class(proto.message_type(f"etcdserverpb.LeaseGrant{kind}"))
+    Source: etcd client/v3/client.go, toErr: the client within etcd makes an error of it that has
+    the text, and no status for gRPC.
+    """
+    if error.local or not error.message.startswith("etcdserver:"):
+        return error
+    return UpstreamError(Code.UNKNOWN, error.message)

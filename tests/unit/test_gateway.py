@@ -23,7 +23,7 @@ from etcd_asgi.errors import DecodeError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.upstream import UpstreamStream
 
-LOCK = b'{"name": "YQ=="}'
+RANGE = b'{"key": "YQ=="}'
 
 
 class Upstream:
@@ -124,7 +124,7 @@ def fail_in_etcd() -> bytes:
 
 
 async def test_the_deadline_of_a_call_counts_all_that_it_waits_for() -> None:
-    """The body, the host's functions, and the lease that a lock in a namespace is given."""
+    """The body, and the host's functions."""
 
     async def access(conn: HTTPConnection) -> Grant:
         return Grant(namespace=b"/a/")
@@ -134,13 +134,12 @@ async def test_the_deadline_of_a_call_counts_all_that_it_waits_for() -> None:
 
     upstream = Upstream(bytes)
     gateway = Gateway(upstream, access=access, authorize=authorize)
-    exchange = Exchange(LOCK[:5], LOCK[5:])
+    exchange = Exchange(RANGE[:5], RANGE[5:])
     headers = [(b"grpc-timeout", b"60S"), (b"content-type", b"application/json")]
-    await gateway(scope("/v3/lock/lock", headers=headers), exchange.receive, exchange.send)
-    lease, lock = upstream.timeouts
-    assert lease is not None
-    assert lock is not None
-    assert lock < lease < 60 - 0.03
+    await gateway(scope("/v3/kv/range", headers=headers), exchange.receive, exchange.send)
+    (left,) = upstream.timeouts
+    assert left is not None
+    assert left < 60 - 0.03
 
 
 async def bounded(conn: HTTPConnection) -> Grant:
