@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from etcd_asgi.bindings import Kind, bindings
+from etcd_asgi.budget import Budget
 from etcd_asgi.flavours import Flavour, flavour
 from etcd_asgi.settings import Limits
 from etcd_asgi.transcoder import Transcoder
@@ -48,9 +49,10 @@ class Routes:
         self.first = next(iter(self.flavours.values()))
         """The flavour of what is outside of every prefix."""
 
+        budget = Budget(limits)
         self.by_path = {
             f"/{prefix}{binding.path}": Route(
-                Transcoder(binding, one, limits, upstream), one, binding.kind
+                Transcoder(binding, one, limits, upstream, budget), one, binding.kind
             )
             for prefix, one in self.flavours.items()
             for binding in bindings()

@@ -19,7 +19,7 @@ from etcd_asgi.codec.dialect import Dialect
 from etcd_asgi.codec.encode import compact, encode
 from etcd_asgi.codec.encode import encoder as encoder_of
 from etcd_asgi.codec.shown import BASE64
-from etcd_asgi.codec.slices import Change, Unusual
+from etcd_asgi.codec.slices import Change, Unusual, with_header
 from etcd_asgi.codec.text import TEXT
 from etcd_asgi.errors import DecodeError
 
@@ -38,6 +38,7 @@ __all__ = [
     "encoder",
     "serializer",
     "sliced",
+    "with_header",
 ]
 
 

@@ -93,6 +93,22 @@ def convert(
         raise Unusual(str(error)) from error
 
 
+def with_header(descriptor: Descriptor, reply: bytes) -> Message:
+    """Parse nothing but the header of a serialized reply; all other fields are unset.
+
+    Serializers write it first.
+
+    Raises:
+        Malformed: the bytes are no such message.
+    """
+    header, part = descriptor.fields_by_name.get("header"), b""
+    for number, start, _, end in wire.fields(reply):
+        if header is None or number == header.number:
+            part = reply[start:end]
+            break
+    return proto.message_class(descriptor).FromString(part)
+
+
 class _Shape:
     """The fields of a message type, as they are taken apart."""
 

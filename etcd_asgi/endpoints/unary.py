@@ -8,15 +8,17 @@ from time import monotonic
 
 from starlette.types import Message, Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import CANCELLED, events, send_error, without_reading
+from etcd_asgi.endpoints.answers import CANCELLED, send_error, without_reading
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody
 from etcd_asgi.endpoints.failures import Failure, send_failure
 from etcd_asgi.endpoints.presence import Presence
+from etcd_asgi.endpoints.sending import send_reply
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders
+from etcd_asgi.reply import Reply
 from etcd_asgi.status import Code
-from etcd_asgi.transcoder import Transcoder, in_thread
+from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream.deadlines import left_of
 
 _UPSTREAM = (b"grpc-metadata-content-type", b"application/grpc")
@@ -31,7 +33,7 @@ class UnaryEndpoint:
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
 
-    async def answer_plain(
+    async def answer_plain(  # noqa: PLR0915 - in one function, as said below
         self,
         transcoder: Transcoder,
         headers: RequestHeaders,
@@ -54,10 +56,15 @@ class UnaryEndpoint:
             task = self._presence.begin(receive)
             try:
                 rpc, request = transcoder.binding.rpc, transcoder.decode(data)
-                answer = await transcoder.upstream.unary(rpc, request, headers.metadata, None)
-                is_small = len(answer) < transcoder.limits.offload_bytes
-                encode = transcoder.encode
-                answer = encode(answer) if is_small else await in_thread(encode, answer)
+                large = None
+                if not transcoder.weight.is_light(request):
+                    large = await transcoder.exchange(request, headers.metadata, None)
+                else:
+                    answer = await transcoder.upstream.unary(rpc, request, headers.metadata, None)
+                    if len(answer) < transcoder.limits.offload_bytes:
+                        answer = transcoder.encode(answer)
+                    else:
+                        large = await transcoder.take(answer)
             except CancelledError:
                 self._presence.raise_if_left(task)
                 raise
@@ -66,6 +73,9 @@ class UnaryEndpoint:
         except (ClientGone, DecodeError, Denied, UpstreamError) as failure:
             with suppress(OSError):  # the client has left meanwhile
                 await _fail(failure, transcoder.flavour, send)
+            return
+        if large is not None:
+            await _send_reply(send, large, transcoder)
             return
         length = (b"content-length", b"%d" % len(answer))
         fields = [transcoder.content_type, _UPSTREAM, length]
@@ -93,18 +103,16 @@ class UnaryEndpoint:
                 data = b""
             left = left_of(timeout, started)
             with self._presence.during(body.after):
-                answer = await transcoder.unary(data, headers.metadata, left)
+                reply = await transcoder.unary(data, headers.metadata, left)
         except (ClientGone, BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
             with suppress(OSError):  # the client has left meanwhile
                 if not isinstance(failure, ClientGone):
                     send = await _after_body(body, scope, send)
                 await _fail(failure, flavour, send)
         else:
-            fields = (transcoder.content_type, _UPSTREAM)
-            with suppress(OSError):  # the client has left meanwhile
+            with suppress(OSError), reply:  # the client has disconnected meanwhile
                 send = await _after_body(body, scope, send)
-                for event in events(200, answer, fields):
-                    await send(event)
+                await _send_reply(send, reply, transcoder)
 
 
 def _again(event: Message, receive: Receive) -> Receive:
@@ -115,6 +123,12 @@ def _again(event: Message, receive: Receive) -> Receive:
         return events.pop() if events else await receive()
 
     return again
+
+
+async def _send_reply(send: Send, reply: Reply, transcoder: Transcoder) -> None:
+    fields = (transcoder.content_type, _UPSTREAM)
+    with suppress(OSError):  # the client has disconnected meanwhile
+        await send_reply(send, reply, fields, transcoder.limits.send_timeout)
 
 
 async def _fail(

@@ -6,6 +6,7 @@ gateway in it. It loses the reason why a call ends; here a close code and a reas
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 from google.protobuf.message import Message
@@ -23,6 +24,7 @@ from etcd_asgi.endpoints.routing import NOT_FOUND
 from etcd_asgi.errors import CLOSING, DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders
+from etcd_asgi.reply import Reply
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 
@@ -73,8 +75,9 @@ class WebSocketEndpoint:
         source = SocketInput(receive, transcoder.limits.max_body_bytes)
         value = await source.next()
         with self._presence.during(source.after):
-            answer = await transcoder.unary(value, headers.metadata, headers.timeout)
-        await socket.text(answer)
+            reply = await transcoder.unary(value, headers.metadata, headers.timeout)
+        with reply:
+            await socket.reply(reply, transcoder.limits.send_timeout)
 
     async def _stream(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
@@ -105,8 +108,27 @@ class Socket:
         Raises:
             ClientGone: the server says that nobody is there to read it.
         """
+        await self._text(message.decode())
+
+    async def reply(self, reply: Reply, stall: float) -> None:
+        """Send the response of a unary call: one message, which has to be put together for that.
+
+        Args:
+            reply: the response.
+            stall: seconds that the client may take for a large one.
+
+        Raises:
+            ClientGone: it did not take it in that time, or has disconnected.
+        """
         try:
-            await self._send({"type": "websocket.send", "text": message.decode()})
+            async with asyncio.timeout(stall if reply.is_large else None):
+                await self._text(reply.text())
+        except TimeoutError:
+            raise ClientGone from None
+
+    async def _text(self, text: str) -> None:
+        try:
+            await self._send({"type": "websocket.send", "text": text})
         except OSError:
             raise ClientGone from None
 
