@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 from starlette.requests import HTTPConnection
 
+from etcd_asgi import range_limits
 from etcd_asgi.access import Grant
 from etcd_asgi.audit import Audit, AuditRecord, is_write, named, outcome, written_keys
 from etcd_asgi.errors import Denied, UpstreamError
@@ -86,6 +87,8 @@ class Passage:
                 raise Denied(403, f"{rpc} is not granted")
             if rpc == "KV.Range":
                 self._judge(part)
+        if self.grant.max_range_limit is not None:
+            range_limits.apply(self.rpc, message, self.grant.max_range_limit)
         if self.authorize is not None:
             for rpc, part in parts:
                 await self._ask(self.authorize, rpc, part)
@@ -157,16 +160,13 @@ class Passage:
         return False
 
     def _judge(self, message: Any) -> None:
-        """A range, as it may be asked for.
+        """Refuse a range that etcd may not be asked for.
 
         etcd 3.5 does not survive a range that it is to sort by something unknown: later ones refuse
         it. Source: etcd server/etcdserver/api/v3rpc/key.go, checkRangeRequest.
         """
         if message.sort_target not in _SORT_TARGETS:
             raise UpstreamError(Code.INVALID_ARGUMENT, "etcdserver: invalid sort option")
-        most = self.grant.max_range_limit
-        if most is not None and not 0 < message.limit <= most:
-            message.limit = most
 
     async def _ask(self, authorize: Authorize, rpc: str, message: Message) -> None:
         answer = await ask(authorize, self.conn, rpc, message)
