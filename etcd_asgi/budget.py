@@ -50,7 +50,7 @@ def too_long(size: int, limit: int) -> UpstreamError:
     text = (
         f"etcd's response has {size} bytes, and this gateway takes at most {limit}"
         " (Limits.max_answer_bytes): ask for fewer keys, with limit, keys_only or a smaller range,"
-        " or for fewer ranges in one transaction"
+        " for fewer ranges in one transaction, or for a watch with fragment"
     )
     return UpstreamError(Code.RESOURCE_EXHAUSTED, text, local=True)
 
