@@ -282,6 +282,43 @@ def test_whatever_becomes_of_calls_all_is_given_back(steps: list[tuple[str, int,
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("body", [b'{"key":"YQ=="}', b'{"key":"YQ==","range_end":"Yg=="}'])
+@pytest.mark.parametrize("end", ["fails", "is too long", "is cancelled"])
+async def test_a_call_that_ends_early_gives_its_bytes_back(body: bytes, end: str) -> None:
+    limits = Limits(max_answer_bytes=MIB)
+    upstream, budget = DrawnUpstream(), Budget(limits)
+    transcoder = Transcoder(BINDINGS["KV.Range"], flavour("3.6"), limits, upstream, budget)  # type: ignore[arg-type]  # as above
+    task = asyncio.create_task(transcoder.unary(body, [], None))
+    await until(lambda: bool(upstream.calls))
+    assert (budget.held > 0) == (b"range_end" in body)
+    if end == "is cancelled":
+        task.cancel()
+    else:
+        upstream.end(0, None if end == "fails" else 2 * MIB)
+    with suppress(CancelledError, UpstreamError):
+        await task
+    assert task.cancelled() or task.exception()
+    assert budget.held == 0
+
+
+async def test_a_reply_that_is_cancelled_while_it_waits_gives_its_bytes_back() -> None:
+    limits = Limits(max_bytes_under_way=2 * MIB)
+    upstream, budget = DrawnUpstream(), Budget(limits)
+    transcoder = Transcoder(BINDINGS["KV.Range"], flavour("3.6"), limits, upstream, budget)  # type: ignore[arg-type]  # as above
+    first = budget.hold()
+    await first.go_on(1, 2 * MIB, LONG)
+    task = asyncio.create_task(transcoder.unary(b'{"key":"YQ=="}', [], None))
+    await until(lambda: bool(upstream.calls))
+    upstream.end(0, MIB)
+    await until(lambda: budget.held > 3 * MIB)
+    task.cancel()
+    with suppress(CancelledError):
+        await task
+    assert budget.held == 2 * MIB
+    first.close()
+    assert budget.held == 0
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - nothing sets an event
