@@ -79,12 +79,11 @@ class Sizes:
             self.expected = max(self._least, less)
 
 
-_NO_MARK, _RANGE_MARK, _TXN_MARK = b"", b"\x12", b"\n"
-"""What no serialized request without an interval, or without a range in a transaction, is without:
-the tag of ``range_end``, and those of ``request_range`` and ``RangeRequest.key``."""
+_RANGE_END = b"\x12"
+"""The tag of ``range_end``: a serialized request without this byte asks for a single key."""
 
-_MARKS_OF_RANGE = 2
-"""Of the last, in each range of a transaction."""
+_ANY_FIELD = b""
+"""Stands for a byte that every request has."""
 
 Parts = tuple[int, int]
 """How many intervals, and how many single keys, a request asks for."""
@@ -98,27 +97,26 @@ class Weight:
     Args:
         one: cost of a reply for one key; of any reply, where *mark* is empty.
         many: cost of the reply to an interval.
-        mark: bytes that every request has that may bring more than *one*.
+        mark: bytes that every request has that may bring more than *one*; none has ``None``.
     """
 
-    __slots__ = ("_many", "_mark", "_most", "_one")
+    __slots__ = ("_many", "_mark", "_one")
 
-    def __init__(self, one: Sizes, many: Sizes, mark: bytes) -> None:
+    def __init__(self, one: Sizes, many: Sizes, mark: bytes | None) -> None:
         self._one = one
         self._many = many
-        self._mark = mark or b"\n"
-        most = {_RANGE_MARK: 0, _TXN_MARK: _MARKS_OF_RANGE - 1}
-        self._most = most.get(mark, 2**62)
+        self._mark = mark
 
     def is_light(self, request: bytes) -> bool:
         """Tell whether a serialized request's call is expected to cost little."""
-        return self._one.expected <= LIGHT and request.count(self._mark) <= self._most
+        mark = self._mark
+        return self._one.expected <= LIGHT and (mark is None or mark not in request)
 
     def parts(self, request: bytes) -> Parts:
         """Count the intervals and the single keys that a serialized request asks for."""
-        if request.count(self._mark) <= self._most:
+        if self._mark is None or self._mark not in request:
             return ONE
-        if self._mark == _RANGE_MARK:
+        if self._mark is _RANGE_END:
             return 1, 0
         return _count(_txn_request().FromString(request))
 
@@ -336,10 +334,10 @@ class Budget:
         self._ledgers: dict[asyncio.AbstractEventLoop, Ledger] = {}
         self._one, self._many = Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY)
         self._weights = {
-            "KV.Range": Weight(self._one, self._many, _RANGE_MARK),
-            "KV.Txn": Weight(self._one, self._many, _TXN_MARK),
+            "KV.Range": Weight(self._one, self._many, _RANGE_END),
+            "KV.Txn": Weight(self._one, self._many, _ANY_FIELD),
             "KV.DeleteRange": Weight(
-                Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY), _RANGE_MARK
+                Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY), _RANGE_END
             ),
         }
 
@@ -348,7 +346,7 @@ class Budget:
         weight = self._weights.get(rpc)
         if weight is None:
             sizes = Sizes(_FIRST_ONE, _LEAST_ONE)
-            weight = self._weights[rpc] = Weight(sizes, sizes, _NO_MARK)
+            weight = self._weights[rpc] = Weight(sizes, sizes, None)
         return weight
 
     def hold(self) -> Hold:
