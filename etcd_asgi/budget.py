@@ -79,11 +79,11 @@ class Sizes:
             self.expected = max(self._least, less)
 
 
-_RANGE_END = b"\x12"
+_RANGE_END = 0x12
 """The tag of ``range_end``: a serialized request without this byte asks for a single key."""
 
-_ANY_FIELD = b""
-"""Stands for a byte that every request has."""
+_ANY_KEY = 0x0A
+"""The tag of each key that a transaction reads. Numbers, as they are found sooner than bytes."""
 
 Parts = tuple[int, int]
 """How many intervals, and how many single keys, a request asks for."""
@@ -97,12 +97,12 @@ class Weight:
     Args:
         one: cost of a reply for one key; of any reply, where *mark* is empty.
         many: cost of the reply to an interval.
-        mark: bytes that every request has that may bring more than *one*; none has ``None``.
+        mark: a byte that every request has that may bring more than *one*; none has ``None``.
     """
 
     __slots__ = ("_many", "_mark", "_one")
 
-    def __init__(self, one: Sizes, many: Sizes, mark: bytes | None) -> None:
+    def __init__(self, one: Sizes, many: Sizes, mark: int | None) -> None:
         self._one = one
         self._many = many
         self._mark = mark
@@ -116,7 +116,7 @@ class Weight:
         """Count the intervals and the single keys that a serialized request asks for."""
         if self._mark is None or self._mark not in request:
             return ONE
-        if self._mark is _RANGE_END:
+        if self._mark == _RANGE_END:
             return 1, 0
         return _count(_txn_request().FromString(request))
 
@@ -335,7 +335,7 @@ class Budget:
         self._one, self._many = Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY)
         self._weights = {
             "KV.Range": Weight(self._one, self._many, _RANGE_END),
-            "KV.Txn": Weight(self._one, self._many, _ANY_FIELD),
+            "KV.Txn": Weight(self._one, self._many, _ANY_KEY),
             "KV.DeleteRange": Weight(
                 Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY), _RANGE_END
             ),
