@@ -258,16 +258,13 @@ def _options(limits: Limits) -> list[tuple[str, int | str]]:
     """Channel arguments.
 
     Retries are off: the gateway promises one call for one request, and the machinery costs a tenth
-    of a small call. So are all options that nobody asked for. Deadlines are asked for, as older
-    releases take them for such an option. Messages of any size are sent: bodies have a limit of
-    their own, and what is too large for etcd it says itself. Of one that is too large to be
-    received, the library keeps nothing.
+    of a small call. Messages of any size are sent: bodies have a limit of their own, and what is
+    too large for etcd it says itself. Of one that is too large to be received, the library keeps
+    nothing; with its ``grpc.minimal_stack`` it would not look.
     """
     reconnect = int(limits.max_reconnect_delay * 1000)
     return [
         ("grpc.enable_retries", 0),
-        ("grpc.minimal_stack", 1),
-        ("grpc.enable_deadline_checking", 1),
         ("grpc.lb_policy_name", "round_robin"),
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_receive_message_length", min(limits.max_answer_bytes, _MAX_OPTION)),
