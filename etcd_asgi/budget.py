@@ -19,6 +19,8 @@ from functools import cache
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from google.protobuf.message import DecodeError as ParseError
+
 from etcd_asgi import proto
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.settings import Limits
@@ -80,10 +82,8 @@ class Sizes:
 
 
 _RANGE_END = 0x12
-"""The tag of ``range_end``: a serialized request without this byte asks for a single key."""
-
-_ANY_KEY = 0x0A
-"""The tag of each key that a transaction reads. Numbers, as they are found sooner than bytes."""
+"""The tag of ``range_end``: a serialized request without this byte asks for a single key. It is a
+number, as one is found sooner among bytes."""
 
 Parts = tuple[int, int]
 """How many intervals, and how many single keys, a request asks for."""
@@ -116,9 +116,7 @@ class Weight:
         """Count the intervals and the single keys that a serialized request asks for."""
         if self._mark is None or self._mark not in request:
             return ONE
-        if self._mark == _RANGE_END:
-            return 1, 0
-        return _count(_txn_request().FromString(request))
+        return 1, 0
 
     def cost(self, parts: Parts) -> int:
         """Bytes that a call is expected to cost."""
@@ -134,6 +132,27 @@ class Weight:
             self._one.learn(cost_of_reply(size) // keys)
 
 
+class TxnWeight(Weight):
+    """The expected costs of transactions, in which what is read is counted."""
+
+    __slots__ = ()
+
+    def is_light(self, request: bytes) -> bool:
+        """Tell whether a serialized request's call is expected to cost little."""
+        parts = self.parts(request)
+        return not parts[0] and self.cost(parts) <= LIGHT
+
+    def parts(self, request: bytes) -> Parts:
+        """Count the intervals and the single keys that a serialized request asks for.
+
+        One that is nested too deeply for the parser has at most as many: two tags are in each.
+        """
+        try:
+            return _count(_txn_request().FromString(request))
+        except ParseError:
+            return max(1, request.count(b"\n") // 2), 0
+
+
 @cache
 def _txn_request() -> Any:
     return proto.message_class(proto.message_type("etcdserverpb.TxnRequest"))
@@ -141,28 +160,27 @@ def _txn_request() -> Any:
 
 def _count(txn: Any) -> Parts:
     """Count what a transaction reads: intervals and single keys of the branch with more of them."""
-    branches = []
-    for operations in (txn.success, txn.failure):
-        intervals = keys = 0
-        for operation in operations:
-            more, ones = _count_operation(operation)
-            intervals, keys = intervals + more, keys + ones
-        branches.append((intervals, keys))
-    return max(branches)
+    return max(_count_branch(txn.success), _count_branch(txn.failure))
 
 
-def _count_operation(operation: Any) -> Parts:
-    match operation.WhichOneof("request"):
-        case "request_range":
-            return (1, 0) if operation.request_range.range_end else (0, 1)
-        case "request_delete_range":
-            one = operation.request_delete_range
-            return (1, 0) if one.prev_kv and one.range_end else (0, int(one.prev_kv))
-        case "request_put":
-            return 0, int(operation.request_put.prev_kv)
-        case "request_txn":
-            return _count(operation.request_txn)
-    return 0, 0
+def _count_branch(operations: Any) -> Parts:
+    intervals = keys = 0
+    for operation in operations:
+        match operation.WhichOneof("request"):
+            case "request_put":
+                keys += operation.request_put.prev_kv
+            case "request_range":
+                is_interval = bool(operation.request_range.range_end)
+                intervals += is_interval
+                keys += not is_interval
+            case "request_delete_range":
+                one = operation.request_delete_range
+                intervals += one.prev_kv and bool(one.range_end)
+                keys += one.prev_kv and not one.range_end
+            case "request_txn":
+                more, ones = _count(operation.request_txn)
+                intervals, keys = intervals + more, keys + ones
+    return intervals, keys
 
 
 class Hold:
@@ -335,7 +353,7 @@ class Budget:
         self._one, self._many = Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY)
         self._weights = {
             "KV.Range": Weight(self._one, self._many, _RANGE_END),
-            "KV.Txn": Weight(self._one, self._many, _ANY_KEY),
+            "KV.Txn": TxnWeight(self._one, self._many, None),
             "KV.DeleteRange": Weight(
                 Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY), _RANGE_END
             ),

@@ -194,6 +194,17 @@ def test_a_transaction_that_reads_nothing_costs_nothing() -> None:
     assert weight.cost(weight.parts(txn.SerializeToString())) == 0
 
 
+def test_a_transaction_too_deep_for_the_parser_counts_at_least_what_it_reads() -> None:
+    weight, txn = budget_of().weight("KV.Txn"), new("TxnRequest")
+    inner = txn
+    for _ in range(60):
+        inner.success.add().request_range.CopyFrom(new("RangeRequest", key=b"a", range_end=b"b"))
+        inner = inner.success.add().request_txn
+    message = txn.SerializeToString()
+    assert not weight.is_light(message)
+    assert 60 <= weight.parts(message)[0] < 200
+
+
 def test_calls_for_one_key_reserve_once_their_replies_are_large() -> None:
     weight = budget_of().weight("KV.Range")
     message = request("KV.Range", key=b"a").SerializeToString()
