@@ -90,8 +90,11 @@ class Grant:
     ``Limits.max_waiting_calls_per_user``."""
 
     max_range_limit: int | None = None
-    """Keys of one range: one that asks for more, or for all, gets this many and ``more``. A
-    transaction may hold several ranges, and what a deletion gives back is not limited."""
+    """Keys that one request reads: a range that asks for more, or for all, gets this many and
+    ``more``. The ranges of a transaction, nested ones too, share it: only one of its branches is
+    carried out, so each branch has all of it. A range of one key takes one; ranges with limits get
+    what they ask as long as there is room, and those without share what is left. A transaction with
+    more ranges than this is refused with 403. What a deletion gives back is not limited."""
 
     max_body_bytes: int | None = None
     """Longest request body, where it shall be less than the gateway's limit."""

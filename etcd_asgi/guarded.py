@@ -8,9 +8,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from etcd_asgi import codec
+from etcd_asgi.budget import Hold
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.passage import Passage
+from etcd_asgi.reply import Reply
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder, in_thread
@@ -38,14 +41,16 @@ class GuardedTranscoder(Transcoder):
         limits: Limits,
         sessions: WaitingUpstream | None = None,
     ) -> None:
-        super().__init__(base.binding, base.flavour, limits, sessions or upstream, base.modes)
+        super().__init__(
+            base.binding, base.flavour, limits, sessions or upstream, base.budget, base.modes
+        )
         self._passage = passage
         self._sessions = sessions
         # There is one of these for each request: what all have in common is made once.
         self.decode_message = base.decode_guarded
         self.parse, self._encode, self._serialize = base.parse, base._encode, base._serialize  # noqa: SLF001
 
-    async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> bytes:
+    async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> Reply:
         """See :class:`Transcoder`.
 
         Raises:
@@ -59,13 +64,11 @@ class GuardedTranscoder(Transcoder):
             await passage.enter(message)
             left = left_of(timeout, started)
             if self._sessions is None or (session := passage.session(message)) is None:
-                request = self._serialize(message)
-                answer = await self.upstream.unary(self.binding.rpc, request, metadata, left)
+                answer, hold = await self.ask(self._serialize(message), metadata, left)
             else:
                 leased = self._in_session(message, *session)
                 answer = await self._sessions.in_session(self.binding.rpc, leased, metadata, left)
-            is_small, parse = len(answer) < limits.offload_bytes, self.parse
-            reply = parse(answer) if is_small else await in_thread(parse, answer)
+                hold = None
         except Denied as error:
             passage.record(keys, error.code)
             raise
@@ -76,8 +79,11 @@ class GuardedTranscoder(Transcoder):
         except CancelledError:
             passage.record(keys, Code.CANCELLED)
             raise
+        if hold is not None:
+            return await self._finish_large(answer, hold, keys)
+        reply = self.parse(answer)
         passage.record(keys, Code.OK, reply)
-        return self._finish(reply) if is_small else await in_thread(self._finish, reply)
+        return Reply([self._finish(reply)])
 
     async def enter(self, message: Message) -> None:
         """Let a request message of a stream pass.
@@ -105,6 +111,17 @@ class GuardedTranscoder(Transcoder):
 
         refusal = self._passage.lease_refused
         return Session(lease=lease, request_with=request_with, refusal=refusal)
+
+    async def _finish_large(self, answer: bytes, hold: Hold, keys: list[str]) -> Reply:
+        try:
+            self._passage.record(keys, Code.OK, codec.with_header(self.binding.response, answer))
+        except BaseException:  # out of the host's own function
+            hold.close()
+            raise
+        return await self.in_slices(answer, hold, self._whole, self._passage.leave)
+
+    def _whole(self, answer: bytes) -> bytes:
+        return self._finish(self.parse(answer))
 
     def _finish(self, reply: Message) -> bytes:
         self._passage.leave(reply)

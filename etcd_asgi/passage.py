@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 from starlette.requests import HTTPConnection
 
+from etcd_asgi import range_limits
 from etcd_asgi.access import Grant
 from etcd_asgi.audit import Audit, AuditRecord, is_write, named, outcome, written_keys
 from etcd_asgi.enums import enum_checks
@@ -83,13 +84,13 @@ class Passage:
         if self._is_too_long(message):
             raise Denied(400, TOO_LONG)
         parts = list(_parts(self.rpc, message))
-        for rpc, part in parts:
+        for rpc, _ in parts:
             if rpc not in self.grant.rpcs:
                 raise Denied(403, f"{rpc} is not granted")
-            if rpc == "KV.Range":
-                self._judge(part)
         if (check := _CHECKS.get(self.rpc)) is not None:
             check(message)
+        if self.grant.max_range_limit is not None:
+            range_limits.apply(self.rpc, message, self.grant.max_range_limit)
         if self.authorize is not None:
             for rpc, part in parts:
                 await self._ask(self.authorize, rpc, part)
@@ -166,12 +167,6 @@ class Passage:
             for operations in (one.success, one.failure):
                 rest += [part.request_txn for part in operations if part.HasField("request_txn")]
         return False
-
-    def _judge(self, message: Any) -> None:
-        """A range, as it may be asked for."""
-        most = self.grant.max_range_limit
-        if most is not None and not 0 < message.limit <= most:
-            message.limit = most
 
     async def _ask(self, authorize: Authorize, rpc: str, message: Message) -> None:
         answer = await ask(authorize, self.conn, rpc, message)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from etcd_asgi.arguments import wrong_type
 from etcd_asgi.bindings import Kind, bindings
+from etcd_asgi.budget import Budget
 from etcd_asgi.flavours import Flavour, flavour
 from etcd_asgi.settings import Limits
 from etcd_asgi.transcoder import Transcoder
@@ -58,10 +59,13 @@ class Routes:
         self.first = next(iter(self.flavours.values()))
         """The flavour of what is outside of every prefix."""
 
+        budget = Budget(limits)
         counted = WaitingUpstream(upstream, waiting)
         self.by_path = {
             f"/{prefix}{binding.path}": Route(
-                Transcoder(binding, one, limits, counted if binding.rpc in WAITING else upstream),
+                Transcoder(
+                    binding, one, limits, counted if binding.rpc in WAITING else upstream, budget
+                ),
                 one,
                 binding.kind,
             )

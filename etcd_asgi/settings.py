@@ -60,6 +60,22 @@ class Limits:
     max_revoke_attempts: int = 3
     """How often that is tried. Then the lease expires by itself, after 60 s."""
 
+    max_answer_bytes: int = 64 * MIB
+    """Longest message of etcd's, serialized; instead of a longer one the client gets 429, and what
+    to ask instead. The JSON of it is longer: by a third where values are long, several times where
+    keys are short. A transaction or a deletion whose response is too long has been carried out."""
+
+    max_bytes_under_way: int = 256 * MIB
+    """Bytes of large responses, on each event loop, from etcd's reply until the client has taken
+    the last of its JSON. Calls that may bring much wait while it is used up. Expect the process to
+    grow by this, and by what single responses bring more than recent ones like them."""
+
+    room_timeout: float = 10.0
+    """How long a call waits for its part of ``max_bytes_under_way`` before it fails with 429."""
+
+    send_timeout: float = 30.0
+    """How long a client may take nothing of a large response before its connection is closed."""
+
     connect_timeout: float = 5.0
     """How long a call waits for a connection to etcd before it fails with 503."""
 
@@ -77,7 +93,8 @@ class Limits:
     """How long the answer to a ping may take before the connection is given up."""
 
     offload_bytes: int = 256 * 1024
-    """Answers from this size on are converted in a thread, not on the event loop."""
+    """Answers from this size on are converted in a thread, not on the event loop, and count for
+    ``max_bytes_under_way``."""
 
     offload_body_bytes: int = 16 * 1024
     """Bodies, and values of streams, from this size on are read in a thread.

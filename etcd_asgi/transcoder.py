@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import product
+from time import monotonic
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError as ParseError
@@ -13,11 +14,15 @@ from google.protobuf.message import Message
 
 from etcd_asgi import codec, proto
 from etcd_asgi.bindings import Binding
+from etcd_asgi.budget import ONE, Budget, Hold, cost_of_reply, too_long
+from etcd_asgi.errors import UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.media import DEFAULT, Modes
 from etcd_asgi.metadata import Metadata
+from etcd_asgi.reply import Reply, convert
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import Upstream, UpstreamStream
+from etcd_asgi.upstream.deadlines import exceeded, left_of
 
 T = TypeVar("T")
 
@@ -35,6 +40,7 @@ class Transcoder:
         flavour: Flavour,
         limits: Limits,
         upstream: Upstream,
+        budget: Budget,
         modes: Modes = DEFAULT,
     ) -> None:
         self.binding = binding
@@ -50,27 +56,137 @@ class Transcoder:
         self.upstream = upstream
         """Where the calls go."""
 
+        self.budget = budget
+        self.weight = budget.weight(binding.name)
+        """What the calls are expected to take of the budget."""
+
     def in_modes(self, modes: Modes) -> Transcoder:
         """The same with bytes as *modes* has them."""
         return self._in_modes[modes]
 
-    async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> bytes:
+    async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> Reply:
         """Carry one message there and one back.
 
         Returns:
-            The answer's JSON.
+            The response's JSON, to be closed.
 
         Raises:
             DecodeError: the first JSON value of *body* is not the message that the RPC takes.
             UpstreamError: the call ended with a status other than OK.
         """
-        limits, decode = self.limits, self.decode
-        is_small = len(body) < limits.offload_body_bytes
+        decode = self.decode
+        is_small = len(body) < self.limits.offload_body_bytes
         request = decode(body) if is_small else await in_thread(decode, body)
-        answer = await self.upstream.unary(self.binding.rpc, request, metadata, timeout)
-        if len(answer) < limits.offload_bytes:
-            return self.encode(answer)
-        return await in_thread(self.encode, answer)
+        return await self.exchange(request, metadata, timeout)
+
+    async def exchange(self, request: bytes, metadata: Metadata, timeout: float | None) -> Reply:
+        """Make a call with a serialized message: see :meth:`unary`."""
+        reply, hold = await self.ask(request, metadata, timeout)
+        if hold is None:
+            return Reply([self.encode(reply)])
+        return await self.in_slices(reply, hold, self.encode)
+
+    async def take(self, reply: bytes) -> Reply:
+        """Convert the large reply of a call that was expected to cost little."""
+        hold = await self.admit(reply, self.limits.room_timeout)
+        return await self.in_slices(reply, hold, self.encode)
+
+    async def ask(
+        self, request: bytes, metadata: Metadata, timeout: float | None
+    ) -> tuple[bytes, Hold | None]:
+        """Make a call with a serialized message, within the budget.
+
+        Returns:
+            etcd's reply, and what it has of the budget, to be closed, if it is large.
+
+        Raises:
+            UpstreamError: the call ended with a status other than OK, its reply is too long, or
+                there was no room for it.
+        """
+        if not self.weight.is_light(request):
+            return await self._ask_for_much(request, metadata, timeout)
+        reply = await self.upstream.unary(self.binding.rpc, request, metadata, timeout)
+        if len(reply) < self.limits.offload_bytes:
+            return reply, None
+        return reply, await self.admit(reply, self.limits.room_timeout)
+
+    async def _ask_for_much(
+        self, request: bytes, metadata: Metadata, timeout: float | None
+    ) -> tuple[bytes, Hold | None]:
+        weight, hold = self.weight, self.budget.hold()
+        parts = weight.parts(request)
+        try:
+            if cost := weight.cost(parts):
+                started = monotonic()
+                await self._reserve(hold, cost, timeout)
+                timeout = left_of(timeout, started)
+            reply = await self.upstream.unary(self.binding.rpc, request, metadata, timeout)
+            weight.learn(parts, len(reply))
+            if len(reply) >= self.limits.offload_bytes:
+                await self._admit(reply, hold, self.limits.room_timeout)
+                return reply, hold
+        except BaseException:
+            hold.close()
+            raise
+        hold.close()
+        return reply, None
+
+    async def _reserve(self, hold: Hold, cost: int, timeout: float | None) -> None:
+        wait = self.limits.room_timeout
+        if timeout is None or timeout > wait:
+            await hold.reserve(cost, wait)
+            return
+        try:
+            await hold.reserve(cost, timeout)
+        except UpstreamError:
+            raise exceeded() from None
+
+    async def admit(self, reply: bytes, wait: float | None) -> Hold:
+        """Let a large message of etcd's be converted, once there is room for it.
+
+        Args:
+            reply: the message.
+            wait: seconds at most; ``None``: as long as it takes.
+
+        Returns:
+            What it has of the budget, to be closed.
+
+        Raises:
+            UpstreamError: it is too long, or there was no room for it.
+        """
+        hold = self.budget.hold()
+        self.weight.learn(ONE, len(reply))
+        try:
+            await self._admit(reply, hold, wait)
+        except BaseException:
+            hold.close()
+            raise
+        return hold
+
+    async def _admit(self, reply: bytes, hold: Hold, wait: float | None) -> None:
+        size, limit = len(reply), self.limits.max_answer_bytes
+        if size > limit:
+            raise too_long(size, limit)
+        await hold.go_on(size, cost_of_reply(size), wait)
+
+    async def in_slices(
+        self,
+        reply: bytes,
+        hold: Hold,
+        whole: Callable[[bytes], bytes],
+        change: codec.Change | None = None,
+    ) -> Reply:
+        """Convert a large reply in a thread.
+
+        Args:
+            reply: etcd's, serialized.
+            hold: what it has of the budget.
+            whole: converts it at once, where it cannot be converted in slices.
+            change: see :func:`etcd_asgi.codec.sliced`.
+        """
+        one, text = self.binding.response, self.modes.answer
+        pieces = codec.sliced(one, reply, text=text, change=change)
+        return await convert(pieces, lambda: whole(reply), hold)
 
     def server_stream(
         self, request: bytes, metadata: Metadata, timeout: float | None
@@ -160,7 +276,9 @@ class Transcoder:
     @cached_property
     def _in_modes(self) -> Mapping[Modes, Transcoder]:
         return {
-            modes: Transcoder(self.binding, self.flavour, self.limits, self.upstream, modes)
+            modes: Transcoder(
+                self.binding, self.flavour, self.limits, self.upstream, self.budget, modes
+            )
             for modes in (Modes(*ways) for ways in product((False, True), repeat=2))
         }
 

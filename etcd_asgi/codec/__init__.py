@@ -6,7 +6,7 @@ of etcd treat differently or refuse. Encoding is the same for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from google.protobuf.descriptor import Descriptor
@@ -14,18 +14,21 @@ from google.protobuf.message import DecodeError as ParseError
 from google.protobuf.message import Message
 
 from etcd_asgi import proto
-from etcd_asgi.codec import deep, exact, fast, gojson
+from etcd_asgi.codec import deep, exact, fast, gojson, slices
 from etcd_asgi.codec.dialect import Dialect
 from etcd_asgi.codec.encode import compact, encode
 from etcd_asgi.codec.encode import encoder as encoder_of
 from etcd_asgi.codec.shown import BASE64
+from etcd_asgi.codec.slices import Change, Unusual, with_header
 from etcd_asgi.codec.text import TEXT
 from etcd_asgi.errors import DecodeError
 
 _BLANKS = b" \t\r\n"
 
 __all__ = [
+    "Change",
     "Dialect",
+    "Unusual",
     "check_begun",
     "compact",
     "decode",
@@ -34,6 +37,8 @@ __all__ = [
     "encode",
     "encoder",
     "serializer",
+    "sliced",
+    "with_header",
 ]
 
 
@@ -150,3 +155,23 @@ def deep_encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[byt
     """What :func:`encoder` gives, for serialized messages too deep for protobuf's parser."""
     shown = TEXT if text else BASE64
     return lambda data: compact(deep.encode(descriptor, data, shown))
+
+
+def sliced(
+    descriptor: Descriptor, reply: bytes, *, text: bool = False, change: Change | None = None
+) -> Iterator[bytes]:
+    """Convert a large serialized reply to JSON, piece by piece.
+
+    The pieces together are what :func:`encoder` makes of the parsed reply, once *change* has been
+    applied to it; in between hardly more memory is used than the pieces take.
+
+    Args:
+        descriptor: the type of the reply.
+        reply: the serialized message.
+        text: whether bytes are text, as :mod:`etcd_asgi.codec.text` has it, instead of base64.
+        change: applied to parts of the reply, each within an otherwise empty message.
+
+    Raises:
+        Unusual: while iterating: the reply must be converted as a whole.
+    """
+    return slices.convert(descriptor, reply, TEXT if text else BASE64, change)

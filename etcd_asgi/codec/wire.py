@@ -5,6 +5,8 @@ Source: protobuf.dev, Encoding.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
 """Types of values; two of groups, which nobody uses any more, are left out."""
 
@@ -13,6 +15,16 @@ MORE = 0x80
 
 ONE_BYTE = tuple(bytes((number,)) for number in range(MORE))
 """The numbers that are one byte."""
+
+
+_FIXED_BYTES = {FIXED64: 8, FIXED32: 4}
+
+Field = tuple[int, int, int | None, int]
+"""Number, start, start of the content if it has a length, and end."""
+
+
+class Malformed(ValueError):
+    """Bytes that are not the wire form of a message, or use groups."""
 
 
 def tag(number: int, wire_type: int) -> bytes:
@@ -31,3 +43,44 @@ def varint(number: int) -> bytes:
         number >>= 7
     digits.append(number)
     return bytes(digits)
+
+
+def fields(data: bytes, at: int = 0, end: int | None = None) -> Iterator[Field]:
+    """Iterate over the fields of the serialized message in ``data[at:end]``.
+
+    Raises:
+        Malformed: while iterating.
+    """
+    end = len(data) if end is None else end
+    while at < end:
+        start = at
+        key, at = read_varint(data, at)
+        kind, content = key & 7, None
+        if kind == VARINT:
+            _, at = read_varint(data, at)
+        elif kind == DELIMITED:
+            length, content = read_varint(data, at)
+            at = content + length
+        elif kind in _FIXED_BYTES:
+            at += _FIXED_BYTES[kind]
+        else:
+            raise Malformed(f"no protobuf message: wire type {kind}")
+        if at > end:
+            raise Malformed("no protobuf message: a field is cut off")
+        yield key >> 3, start, content, at
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return the number at *at*, and its end.
+
+    Raises:
+        Malformed: the data ends within it.
+    """
+    value = shift = 0
+    while at < len(data):
+        byte = data[at]
+        value |= (byte & (MORE - 1)) << shift
+        at, shift = at + 1, shift + 7
+        if byte < MORE:
+            return value, at
+    raise Malformed("no protobuf message: a number is cut off")

@@ -148,18 +148,30 @@ class Conversation:
             raise end from error
         if answer is None:
             return None
-        transcoder = self._transcoder
-        is_large = len(answer) >= transcoder.limits.offload_bytes
-        message = (
-            await in_thread(transcoder.parse, answer) if is_large else transcoder.parse(answer)
-        )
+        if len(answer) >= self._transcoder.limits.offload_bytes:
+            return await self._convert_large(answer, output)
+        message = self._transcoder.parse(answer)
         if self._watches is not None:
             self._watches.answer(message)
-        if is_large:
-            await in_thread(transcoder.leave, message)
-        else:
-            transcoder.leave(message)
+        self._transcoder.leave(message)
         return await output.convert(message)
+
+    async def _convert_large(self, answer: bytes, output: Output) -> bytes:
+        """Convert a large message in threads, once there is room for it.
+
+        It is parsed and written as a whole, since it must become one line, event or message. Many
+        at once are what the budget prevents; a client that does not read may hold the result.
+
+        Raises:
+            UpstreamError: it is longer than the limit.
+        """
+        transcoder = self._transcoder
+        with await transcoder.admit(answer, None):
+            message = await in_thread(transcoder.parse, answer)
+            if self._watches is not None:
+                self._watches.answer(message)
+            await in_thread(transcoder.leave, message)
+            return await output.convert(message)
 
     async def _guard(self, metadata: Metadata, deadline: float | None) -> None:
         """Talk, then listen, and make every end of either an end of the conversation."""

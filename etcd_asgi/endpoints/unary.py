@@ -13,11 +13,13 @@ from etcd_asgi.endpoints.answers import CANCELLED, SendFailed, send_error, witho
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody, asks_beforehand
 from etcd_asgi.endpoints.failures import Failure, send_failure
 from etcd_asgi.endpoints.presence import Presence
+from etcd_asgi.endpoints.sending import send_reply
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
-from etcd_asgi.metadata import RequestHeaders
+from etcd_asgi.metadata import Metadata, RequestHeaders
+from etcd_asgi.reply import Reply
 from etcd_asgi.status import Code
-from etcd_asgi.transcoder import Transcoder, in_thread
+from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream.deadlines import left_of
 
 _UPSTREAM = (b"grpc-metadata-content-type", b"application/grpc")
@@ -32,7 +34,7 @@ class UnaryEndpoint:
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
 
-    async def answer_plain(  # noqa: PLR0915 - in one piece, as each function more costs most calls
+    async def answer_plain(  # noqa: PLR0915 - in one piece: each function more costs most calls
         self,
         transcoder: Transcoder,
         headers: RequestHeaders,
@@ -47,7 +49,7 @@ class UnaryEndpoint:
         others go the long way. *transcoder* is one without bounds.
         """
         event: Message | None = None
-        answer: bytes | None = None
+        answer: bytes | Reply | None = None
         try:
             task = self._presence.begin()
             try:
@@ -56,12 +58,7 @@ class UnaryEndpoint:
                     data = event.get("body", b"")
                     if 0 < len(data) <= transcoder.small_body_bytes:
                         self._presence.listen(task, receive)
-                        rpc, request = transcoder.binding.rpc, transcoder.decode(data)
-                        metadata, upstream = headers.metadata, transcoder.upstream
-                        reply = await upstream.unary(rpc, request, metadata, None)
-                        is_small = len(reply) < transcoder.limits.offload_bytes
-                        encode = transcoder.encode
-                        answer = encode(reply) if is_small else await in_thread(encode, reply)
+                        answer = await _call(transcoder, data, headers.metadata)
             except CancelledError:
                 self._presence.raise_reason(task)
                 raise
@@ -75,10 +72,12 @@ class UnaryEndpoint:
             early = without_reading(scope, send) if event is None else send
             await _fail(failure, transcoder.flavour, early)
         else:
-            if answer is None:
-                await self.answer(transcoder, headers, scope, _again(event, receive), send)
-            else:
+            if isinstance(answer, bytes):
                 await _send(answer, transcoder.content_type, send)
+            elif answer is not None:
+                await _send_reply(answer, transcoder, send)
+            else:
+                await self.answer(transcoder, headers, scope, _again(event, receive), send)
 
     async def answer(
         self,
@@ -99,13 +98,31 @@ class UnaryEndpoint:
                 data = b""
             left = left_of(timeout, started)
             with self._presence.during(body.after):
-                answer = await transcoder.unary(data, headers.metadata, left)
+                reply = await transcoder.unary(data, headers.metadata, left)
         except ClientGone as failure:
             await _fail(failure, flavour, send)
         except (BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
             await _fail(failure, flavour, await _after_body(body, scope, send))
         else:
-            await _send(answer, transcoder.content_type, await _after_body(body, scope, send))
+            with reply:
+                await _send_reply(reply, transcoder, await _after_body(body, scope, send))
+
+
+async def _call(transcoder: Transcoder, data: bytes, metadata: Metadata) -> bytes | Reply:
+    """Carry a small message there and its reply back, without a deadline."""
+    request = transcoder.decode(data)
+    if not transcoder.weight.is_light(request):
+        return await transcoder.exchange(request, metadata, None)
+    reply = await transcoder.upstream.unary(transcoder.binding.rpc, request, metadata, None)
+    if len(reply) < transcoder.limits.offload_bytes:
+        return transcoder.encode(reply)
+    return await transcoder.take(reply)
+
+
+async def _send_reply(reply: Reply, transcoder: Transcoder, send: Send) -> None:
+    fields = (transcoder.content_type, _UPSTREAM)
+    with suppress(ClientGone):
+        await send_reply(send, reply, fields, transcoder.limits.send_timeout)
 
 
 async def _send(answer: bytes, content_type: tuple[bytes, bytes], send: Send) -> None:

@@ -6,6 +6,7 @@ gateway in it. It loses the reason why a call ends; here a close code and a reas
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -25,6 +26,7 @@ from etcd_asgi.endpoints.routing import NOT_FOUND
 from etcd_asgi.errors import CLOSING, DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders
+from etcd_asgi.reply import Reply
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 
@@ -76,8 +78,9 @@ class WebSocketEndpoint:
         with self._presence.during(None):
             value = await source.next()
         with self._presence.during(source.after):
-            answer = await transcoder.unary(value, headers.metadata, headers.timeout)
-        await socket.text(answer)
+            reply = await transcoder.unary(value, headers.metadata, headers.timeout)
+        with reply:
+            await socket.reply(reply, transcoder.limits.send_timeout)
 
     async def _stream(
         self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
@@ -108,7 +111,26 @@ class Socket:
         Raises:
             ClientGone: the server says that nobody is there to read it.
         """
-        await emit(self._send, {"type": "websocket.send", "text": message.decode()})
+        await self._text(message.decode())
+
+    async def reply(self, reply: Reply, stall: float) -> None:
+        """Send the response of a unary call: one message, which has to be put together for that.
+
+        Args:
+            reply: the response.
+            stall: seconds that the client may take for a large one.
+
+        Raises:
+            ClientGone: it did not take it in that time, or has disconnected.
+        """
+        try:
+            async with asyncio.timeout(stall if reply.is_large else None):
+                await self._text(reply.text())
+        except TimeoutError:
+            raise ClientGone from None
+
+    async def _text(self, text: str) -> None:
+        await emit(self._send, {"type": "websocket.send", "text": text})
 
     async def fail(self, error: UpstreamError, close_code: int) -> None:
         """Send the error as a message, and close with *close_code*."""

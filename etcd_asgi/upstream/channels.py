@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from etcd_asgi.budget import too_long
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
@@ -37,6 +39,14 @@ _NEVER_LEFT = ("failed to connect to all addresses", "connections to all backend
 """How gRPC says that a call found no connection, so that etcd knows nothing of it.
 
 Source: grpc src/core/load_balancing/pick_first and round_robin.
+"""
+
+_TOO_LONG = re.compile(r"Received message larger than max \((\d+) vs\. (\d+)\)")
+"""How gRPC says on this side that a message is longer than the limit. etcd's own words for a
+request that is too long begin with a small letter.
+
+Source: grpc src/core/ext/filters/message_size/message_size_filter.cc, from 1.49 on; grpc-go
+rpc_util.go, recvMsg.
 """
 
 Call = Callable[..., Any]
@@ -117,6 +127,8 @@ class Channels:
         code, message = error.code().value[0], error.details() or ""
         if message.startswith("etcdserver:"):
             return UpstreamError(code, message)
+        if code == Code.RESOURCE_EXHAUSTED and (found := _TOO_LONG.search(message)):
+            return too_long(int(found[1]), int(found[2]))
         if code == Code.UNAVAILABLE:
             if self.gone_since is None:
                 self.gone_since = time.monotonic()
@@ -238,23 +250,24 @@ _STREAM_OPTIONS: list[tuple[str, int | str]] = [
 ]
 
 
+_MAX_OPTION = 2**31 - 1
+"""Largest number that the library takes."""
+
+
 def _options(limits: Limits) -> list[tuple[str, int | str]]:
     """Channel arguments.
 
     Retries are off: the gateway promises one call for one request, and the machinery costs a tenth
-    of a small call. So are all options that nobody asked for. Deadlines are asked for, as older
-    releases take them for such an option. Messages of any size are received, as etcd
-    client/v3/options.go does, and sent: bodies have a limit of their own, and what is too large
-    for etcd it says itself.
+    of a small call. Messages of any size are sent: bodies have a limit of their own, and what is
+    too large for etcd it says itself. Of one that is too large to be received, the library keeps
+    nothing; with its ``grpc.minimal_stack`` it would not look.
     """
     reconnect = int(limits.max_reconnect_delay * 1000)
     return [
         ("grpc.enable_retries", 0),
-        ("grpc.minimal_stack", 1),
-        ("grpc.enable_deadline_checking", 1),
         ("grpc.lb_policy_name", "round_robin"),
         ("grpc.use_local_subchannel_pool", 1),
-        ("grpc.max_receive_message_length", -1),
+        ("grpc.max_receive_message_length", min(limits.max_answer_bytes, _MAX_OPTION)),
         ("grpc.max_send_message_length", -1),
         ("grpc.keepalive_time_ms", int(limits.keepalive_time * 1000)),
         ("grpc.keepalive_timeout_ms", int(limits.keepalive_timeout * 1000)),

@@ -87,6 +87,15 @@ async def test_a_range_is_cut_to_the_granted_number_of_keys(
     for limit in ({}, {"limit": 3}, {"limit": -1}):
         answer = await client.post("/v3/kv/range", json=body | limit, headers=FEW)
         assert (len(answer.json()["kvs"]), answer.json()["more"]) == (2, True)
+    answer = await client.post(
+        "/v3/kv/txn", json={"success": [{"request_range": body}] * 2}, headers=FEW
+    )
+    found = [one["response_range"] for one in answer.json()["responses"]]
+    assert [(len(one["kvs"]), one["more"]) for one in found] == [(1, True)] * 2
+    three = {"failure": [{"request_range": {"key": text("k")}}] * 3}
+    answer = await client.post("/v3/kv/txn", json=three, headers=FEW)
+    assert answer.status_code == 403
+    assert "a transaction with 3 ranges is not granted" in answer.json()["message"]
     inside = {"success": [nested({"request_range": body})]}
     answer = await client.post("/v3/kv/txn", json=inside, headers=FEW)
     assert text(key + "b") in answer.text
