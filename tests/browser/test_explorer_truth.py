@@ -64,6 +64,7 @@ def test_a_key_that_could_not_be_created_or_deleted_is_told_so(
     frail.button("Delete").click()
     frail.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(frail.banner).to_contain_text("Not deleted: etcd cannot be reached")
+    expect(frail.banner).to_contain_text("try this again then")
     frail.button("New key").first.click()
     frail.page.get_by_label("Key", exact=True).fill(key + "b")
     frail.editor.fill("mine")

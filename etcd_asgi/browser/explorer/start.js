@@ -5,6 +5,13 @@
 (() => {
   let over = false; // the page has begun, or has failed
 
+  const NOT_LOADED = "A part of this page could not be loaded";
+  const THREW = "This page could not begin";
+  const ADVICE = {
+    [NOT_LOADED]: "The network, a proxy or an extension of the browser may have held it back.",
+    [THREW]: "A part of it may be of another release, or not be for this browser.",
+  };
+
   const element = (tag, properties, ...children) => {
     const node = Object.assign(document.createElement(tag), properties);
     node.append(...children);
@@ -16,7 +23,7 @@
     reload.addEventListener("click", () => location.reload());
     const card = element("div", { className: "gate-card" },
       element("h1", { textContent: title }), element("p", { className: "said", textContent: detail }),
-      element("p", { textContent: "The network, a proxy or an extension of the browser may have held it back." }),
+      element("p", { textContent: ADVICE[title] }),
       element("div", { className: "actions" }, reload));
     const section = element("section", { id: "failed", className: "gate" }, card);
     section.setAttribute("role", "alert");
@@ -33,8 +40,6 @@
     else document.addEventListener("DOMContentLoaded", () => show(title, detail));
   };
 
-  const NOT_LOADED = "A part of this page could not be loaded";
-  const THREW = "This page could not begin";
   const nameOf = (url) => url.split(/[?#]/)[0].split("/").pop();
 
   // A script or a style that does not come; of a module that imports others, it may be one of those.

@@ -55,10 +55,15 @@ export class Status {
     const { title, detail } = trouble(error);
     if (this.#away) {
       // The banner says already why; the page heals by itself, but nothing is done a second time by itself.
-      if (what) this.#banner.querySelector("strong").textContent = `${what}: ${title}`;
+      if (what) this.#amend(`${what}: ${title}`);
       return;
     }
     this.#show("", what ? `${what}: ${title}` : title, detail, button("Close", { icon: "close", bare: true, kind: "quiet", onclick: () => this.dismiss() }));
+  }
+
+  #amend(title) {
+    this.#banner.querySelector("strong").textContent = title;
+    this.#banner.querySelector("span").textContent = "The page connects again by itself; try this again then.";
   }
 
   dismiss() {
