@@ -352,7 +352,7 @@ def test_a_loop_that_ends_with_calls_on_it_leaves_nothing_behind(
 ) -> None:
     scene = Scene(SLOW, most=9)
 
-    async def begin() -> None:
+    async def begin(scene: Scene) -> None:
         scene.lock()
         for _ in range(3):
             scene.lock_in_session()
@@ -363,7 +363,7 @@ def test_a_loop_that_ends_with_calls_on_it_leaves_nothing_behind(
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
-    asyncio.run(begin())
+    asyncio.run(begin(scene))
     assert len(scene.calls) == 0
     del scene  # a task that was forgotten is told of when nothing refers to it any more
     gc.collect()
