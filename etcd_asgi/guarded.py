@@ -46,6 +46,7 @@ class GuardedTranscoder(Transcoder):
         )
         self._passage = passage
         self._sessions = sessions
+        self.outlasting = base.outlasting
         # There is one of these for each request: what all have in common is made once.
         self.decode_message = base.decode_guarded
         self.parse, self._encode, self._serialize = base.parse, base._encode, base._serialize  # noqa: SLF001

@@ -19,6 +19,7 @@ from etcd_asgi.errors import UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.media import DEFAULT, Modes
 from etcd_asgi.metadata import Metadata
+from etcd_asgi.outlasting import Outlasting, only_reads
 from etcd_asgi.reply import Reply, convert
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import Upstream, UpstreamStream
@@ -56,6 +57,7 @@ class Transcoder:
         self.upstream = upstream
         """Where the calls go."""
 
+        self.outlasting = Outlasting()
         self.budget = budget
         self.weight = budget.weight(binding.name)
         """What the calls are expected to take of the budget."""
@@ -120,7 +122,7 @@ class Transcoder:
                 started = monotonic()
                 await self._reserve(hold, cost, timeout)
                 timeout = left_of(timeout, started)
-            reply = await self.upstream.unary(self.binding.rpc, request, metadata, timeout)
+            reply = await self._reply(request, metadata, timeout, hold)
             weight.learn(parts, len(reply))
             if len(reply) >= self.limits.offload_bytes:
                 await self._admit(reply, hold, self.limits.room_timeout)
@@ -130,6 +132,22 @@ class Transcoder:
             raise
         hold.close()
         return reply, None
+
+    async def _reply(
+        self, request: bytes, metadata: Metadata, timeout: float | None, hold: Hold
+    ) -> bytes:
+        if not only_reads(self.binding.name, request):
+            return await self.upstream.unary(self.binding.rpc, request, metadata, timeout)
+        if timeout is not None and timeout <= 0:
+            raise exceeded()
+
+        def keep() -> Callable[[], None]:
+            kept = self.budget.hold()
+            kept.resize(hold.size)
+            return kept.close
+
+        call = self.upstream.unary(self.binding.rpc, request, metadata, None)
+        return await self.outlasting.reply(call, timeout, keep)
 
     async def _reserve(self, hold: Hold, cost: int, timeout: float | None) -> None:
         wait = self.limits.room_timeout

@@ -102,9 +102,20 @@ def leases(etcd: EtcdServer) -> int:
     return len(ask(etcd, "lease/leases", {}).get("leases", ()))
 
 
-def is_at_rest(app: AppServer, etcd: EtcdServer, held: int) -> bool:
-    now = state(app)
-    return not now["tasks"] and not now["streams"] and not watchers(etcd) and leases(etcd) <= held
+def wait_for_rest(app: AppServer, etcd: EtcdServer, held: int) -> None:
+    """Wait until nothing is left, in the gateway and in etcd, but what was *held* before."""
+    left: list[object] = []
+
+    def is_at_rest() -> bool:
+        now = state(app)
+        left[:] = [now["tasks"], now["streams"], watchers(etcd), leases(etcd) - held]
+        return not any(left)
+
+    try:
+        until(is_at_rest, "rest")
+    except TimeoutError as error:
+        error.add_note(f"left: tasks, streams, watchers and leases {left}")
+        raise
 
 
 def test_a_storm_of_clients_that_disconnect_leaves_nothing(
@@ -118,10 +129,10 @@ def test_a_storm_of_clients_that_disconnect_leaves_nothing(
         call(app, team, "lock/lock", lock)
     at_start = leases(etcd)
     asyncio.run(storm(app, CLIENTS // 10))
-    until(lambda: is_at_rest(app, etcd, at_start), "rest after the first clients")
+    wait_for_rest(app, etcd, at_start)
     before = state(app)
     asyncio.run(storm(app, CLIENTS))
-    until(lambda: is_at_rest(app, etcd, at_start), "rest after all clients")
+    wait_for_rest(app, etcd, at_start)
     after = state(app)
     assert after["files"] <= before["files"]
     assert after["memory"] - before["memory"] < MOST_MIB * MIB
