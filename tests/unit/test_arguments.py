@@ -64,6 +64,7 @@ SUBJECTS = {
             "credentials": {"none"},
             "forward_token": {"flag"},
             "max_watches": COUNT,
+            "max_waiting_calls": COUNT,
             "max_range_limit": COUNT,
             "max_body_bytes": COUNT,
             "user": {"text", "empty-text"},
