@@ -37,7 +37,7 @@ from etcd_asgi.passage import Authorize
 from etcd_asgi.routes import DEFAULT_VERSIONS, Route, Routes
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
-from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, parse_targets
+from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, complaint, parse_targets
 
 logger = logging.getLogger("etcd_asgi")
 
@@ -158,9 +158,8 @@ class Gateway:
                         await self._calls.post(route, headers, scope, receive, send)
                 except (HTTPException, BackupBroken):
                     raise  # from the host's receive or send, or an answer that must not seem whole
-                except Exception:
-                    logger.exception("error while answering %s", path)
-                    await self._mistake(route, path, send)
+                except Exception as error:  # noqa: BLE001 - _mistake logs it
+                    await self._mistake(error, route, path, send)
             case "websocket":
                 await self._websocket(scope, receive, send)
             case "lifespan":
@@ -171,6 +170,8 @@ class Gateway:
 
         A later call opens new ones.
         """
+        if complaint() is not None:
+            return  # no call could be made, so there is nothing to end
         self._streams.end_all()
         await self._admission.identities.aclose()
         await self._upstream.aclose()
@@ -192,10 +193,15 @@ class Gateway:
         async with self:
             yield
 
-    async def _mistake(self, route: Route | None, path: str, send: Send) -> None:
+    async def _mistake(self, error: Exception, route: Route | None, path: str, send: Send) -> None:
+        """Log *error*, and answer with 500."""
+        text = complaint()
+        if text is None:
+            logger.error("error while answering %s", path, exc_info=error)
+            text = "internal error"
         with suppress(Exception):  # the answer may have begun, or the client may be gone
             one = route.flavour if route else self._routes.flavour_of(path) or self._first
-            await send_error(send, one, Code.INTERNAL, "internal error")
+            await send_error(send, one, Code.INTERNAL, text)
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> Route | None:
         """Answer what is no POST of a known path; give the route of what is one after all."""
@@ -244,7 +250,8 @@ class Gateway:
         try:
             await self._sockets.answer(transcoder, headers, receive, send)
         except Exception:
-            logger.exception("error in a WebSocket of %s", path)
+            if complaint() is None:
+                logger.exception("error in a WebSocket of %s", path)
             with suppress(Exception):  # the client may be gone
                 await websocket.broken(send)
         finally:
