@@ -163,6 +163,14 @@ wheel-test: .venv-wheel/.ready .venv-wheel-demo/.ready ## the wheel alone, with 
 floors: .venv-floors/.ready ## the wheel's unit tests on the oldest requirements that pyproject.toml allows
 	$(stage)
 	cd $(OUTSIDE) && ../../$(FLOORS)/python tools/run_tests.py floors tests/unit
+	cd $(OUTSIDE) && PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python \
+		../../$(FLOORS)/python tools/run_tests.py floors-python $(IN_PYTHON)
+
+# The protobuf that is Python alone, for systems without a wheel of it: all that reads and writes messages. It takes some
+# thirty times as long, so without random examples; and its depth is the interpreter's own.
+IN_PYTHON := -m "not hypothesis" -k "not too_deep_for_the_parser and not beyond_the_interpreters_stack" \
+	$(addprefix tests/unit/,codec namespace test_bindings.py test_gateway.py test_following.py test_tracking.py \
+	test_watching.py)
 
 FIND_ETCD := from etcd_asgi.testing import find_etcd; print(find_etcd())
 

@@ -11,8 +11,8 @@ from enum import Enum
 from functools import cache
 
 from google.api import annotations_pb2
-from google.protobuf.descriptor import Descriptor, MethodDescriptor
-from google.protobuf.descriptor_pb2 import MethodDescriptorProto
+from google.protobuf.descriptor import Descriptor, FileDescriptor, MethodDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 from etcd_asgi import proto
 
@@ -76,8 +76,27 @@ def _paths(method: MethodDescriptor) -> Iterator[str]:
 
 
 def _kind(method: MethodDescriptor) -> Kind:
-    definition = MethodDescriptorProto()  # the descriptor itself tells only since protobuf 4.23
-    method.CopyToProto(definition)
-    if definition.client_streaming:
+    name = f"{method.containing_service.full_name}.{method.name}"
+    is_client_streaming, is_server_streaming = _streaming(method.containing_service.file)[name]
+    if is_client_streaming:
         return Kind.BIDI
-    return Kind.SERVER_STREAM if definition.server_streaming else Kind.UNARY
+    return Kind.SERVER_STREAM if is_server_streaming else Kind.UNARY
+
+
+@cache
+def _streaming(file: FileDescriptor) -> dict[str, tuple[bool, bool]]:
+    """Of each RPC of *file*, whether the client and the server stream.
+
+    It is read from the file's serialized form, the only one that has it in every release and
+    implementation of protobuf: a method's descriptor tells it since 4.23, and the pure-Python one
+    cannot be copied to a message.
+    """
+    definition = FileDescriptorProto.FromString(file.serialized_pb)
+    return {
+        f"{definition.package}.{service.name}.{method.name}": (
+            method.client_streaming,
+            method.server_streaming,
+        )
+        for service in definition.service
+        for method in service.method
+    }

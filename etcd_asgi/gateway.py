@@ -46,7 +46,7 @@ from etcd_asgi.passage import Authorize
 from etcd_asgi.routes import DEFAULT_VERSIONS, Route, Routes
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
-from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, parse_targets
+from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, complaint, parse_targets
 from etcd_asgi.upstream.targets import Urls
 from etcd_asgi.waiting import WaitingCalls
 
@@ -183,6 +183,8 @@ class Gateway:
 
         A later call opens new ones.
         """
+        if complaint() is not None:
+            return  # no call could be made, so there is nothing to end
         self._streams.end_all()
         await self._waiting.aclose()
         await self._admission.identities.aclose()
@@ -214,9 +216,11 @@ class Gateway:
             with suppress(ClientGone):
                 await send_failure(await after_short_body(scope, receive, send), one, error)
         elif not await _is_disconnect(error, receive):
-            logger.error("error while answering %r", local_path(scope), exc_info=error)
+            text = complaint()
+            if text is None:
+                logger.error("error while answering %r", local_path(scope), exc_info=error)
             with suppress(Exception):  # the answer may have begun, or the client may be gone
-                await send_error(send, one, Code.INTERNAL, "internal error")
+                await send_error(send, one, Code.INTERNAL, text or "internal error")
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> Route | None:
         """Answer what is no POST of a known path; give the route of what is one after all."""
@@ -297,7 +301,8 @@ class Gateway:
 
 async def _break(error: Exception, path: str, send: Send) -> None:
     """Close a WebSocket for an error that its client is not told."""
-    logger.error("error in a WebSocket of %r", path, exc_info=error)
+    if complaint() is None:
+        logger.error("error in a WebSocket of %r", path, exc_info=error)
     with suppress(Exception):  # the client may be gone
         await websocket.broken(send)
 

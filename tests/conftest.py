@@ -8,6 +8,7 @@ from pathlib import Path
 from platform import python_version
 
 import pytest
+from google.protobuf.internal import api_implementation
 from hypothesis import HealthCheck, settings
 
 from etcd_asgi.testing import EtcdServer
@@ -122,4 +123,5 @@ def pytest_report_header() -> list[str]:
     there = [release for release in RELEASES if binary_of(release)]
     missing = [why_missing(release) for release in RELEASES if release not in there]
     packages = ", ".join(f"{name} {version(name)}" for name in _REPORTED)
+    packages += f" ({api_implementation.Type()})"
     return [f"Python {python_version()}, {packages}", f"etcd {', '.join(there)}", *missing]

@@ -41,6 +41,9 @@ come. Some releases of etcd answer then, others never do."""
 _ANSWER_GRACE = 1.0
 """Seconds that etcd has to answer what came before a fault in the input."""
 
+_CANCELED = "context canceled"
+"""With code 1 or 2, as the release of the proxy has it."""
+
 End = ClientGone | Failure | HTTPException | UpstreamError | None
 """How a conversation was ended from this side; ``None``: as if etcd had ended it with OK."""
 
@@ -72,6 +75,7 @@ class Conversation:
         "_source",
         "_started",
         "_transcoder",
+        "_unanswered",
         "_watches",
         "loop",
     )
@@ -82,6 +86,9 @@ class Conversation:
         self._source = source
         self._watches = Watches() if transcoder.binding.name == "Watch.Watch" else None
         self._input_over = False
+        self._unanswered = 0
+        """Requests that etcd has not answered yet; not counted for watches."""
+
         self._started: asyncio.Future[UpstreamStream] = self.loop.create_future()
         self._call: UpstreamStream | None = None
         self._ends: list[End] = []
@@ -123,6 +130,8 @@ class Conversation:
                     raise self._fault
                 if self._is_over():
                     return
+                if self._is_done():
+                    await call.half_close()
             if self._fault is not None:
                 raise self._fault
         finally:
@@ -142,6 +151,8 @@ class Conversation:
             answer = await call.receive()
         except UpstreamError as error:
             if not self._ends:
+                if error.message == _CANCELED and self._is_done():
+                    return None  # so etcd's grpc-proxy ends each call that is half-closed
                 raise
             if (end := self._ends[0]) is None:
                 return None
@@ -151,10 +162,16 @@ class Conversation:
         if len(answer) >= self._transcoder.limits.offload_bytes:
             return await self._convert_large(answer, output)
         message = self._transcoder.parse(answer)
-        if self._watches is not None:
-            self._watches.answer(message)
+        self._answered(message)
         self._transcoder.leave(message)
         return await output.convert(message)
+
+    def _answered(self, message: Message) -> None:
+        """Take note of an answer of etcd's."""
+        if self._watches is not None:
+            self._watches.answer(message)
+        else:
+            self._unanswered -= 1
 
     async def _convert_large(self, answer: bytes, output: Output) -> bytes:
         """Convert a large message in threads, once there is room for it.
@@ -168,8 +185,7 @@ class Conversation:
         transcoder = self._transcoder
         with await transcoder.admit(answer, None):
             message = await in_thread(transcoder.parse, answer)
-            if self._watches is not None:
-                self._watches.answer(message)
+            self._answered(message)
             await in_thread(transcoder.leave, message)
             return await output.convert(message)
 
@@ -193,15 +209,25 @@ class Conversation:
             self.end(error)
             return
         self._fault = _told(error)
-        await self._call.half_close()
         patience = _ANSWER_GRACE if self._is_awaited() else 0
         self.loop.call_later(patience, self.end, self._fault)
         if await self._left():
             self.end(ClientGone())
 
     def _is_awaited(self) -> bool:
-        """Whether etcd has not answered all requests yet. It ends a call of other RPCs then."""
-        return self._watches is None or self._watches.awaited
+        """Whether etcd has not answered all requests yet."""
+        return self._unanswered > 0 if self._watches is None else self._watches.awaited
+
+    def _is_done(self) -> bool:
+        """Whether all requests are sent and answered, so that the call is to be half-closed.
+
+        Not before: etcd answers what a half-closed call has asked for, but its grpc-proxy ends
+        such a call at once, and other proxies may take it for idle. A watch is never done: it
+        goes on until it is cancelled.
+
+        Source: etcd server/proxy/grpcproxy/watch.go and lease.go (recvLoop).
+        """
+        return self._watches is None and self._input_over and self._unanswered <= 0
 
     async def _left(self) -> bool:
         try:
@@ -217,11 +243,8 @@ class Conversation:
             if first is None:
                 first = await self._admitted(transcoder.decode_message(b""))
             self._start(transcoder.server_stream(first, metadata, timeout))
-        elif first is not None and self._source.is_over():
-            self._input_over = True
-            # On the wire the same as a request and a half-close, for less memory.
-            self._start(transcoder.server_stream(first, metadata, timeout))
         else:
+            self._input_over = self._source.is_over()
             call = transcoder.bidi(metadata, timeout)
             self._start(call)
             await self._send_all(call, first)
@@ -259,6 +282,8 @@ class Conversation:
         await self._transcoder.enter(message)
         if self._watches is not None:
             self._watches.request(message)
+        else:
+            self._unanswered += 1
         return message.SerializeToString()
 
     def _start(self, call: UpstreamStream) -> None:
@@ -281,7 +306,8 @@ class Conversation:
         self._input_over = True
         if self._is_over():
             self.end(None)
-        await call.half_close()
+        elif self._is_done():
+            await call.half_close()
 
     def _is_over(self) -> bool:
         """Whether nothing can come any more, though etcd would leave the call open."""

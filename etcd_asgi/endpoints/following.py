@@ -25,8 +25,8 @@ _HEALED_BY_TIME = frozenset({Code.UNAVAILABLE, Code.INTERNAL})
 _LEAST_DELAY = 0.1
 """Seconds before the first attempt, at most; each further one waits up to twice as long."""
 
-_ENDED = UpstreamError(Code.UNAVAILABLE, "etcd has ended the watch")
-_SILENT = UpstreamError(Code.UNAVAILABLE, "etcd does not answer", local=True)
+_ENDED = "etcd has ended the watch"
+_SILENT = "etcd does not answer"
 
 
 class Following(Conversation):
@@ -42,7 +42,7 @@ class Following(Conversation):
     """
 
     __slots__ = ("_attempts", "_deadline", "_is_taken_up", "_lost_at", "_metadata", "_output",
-                 "_patient", "_pause", "_track")  # fmt: skip
+                 "_patient", "_pause", "_track", "_unsent")  # fmt: skip
 
     def __init__(
         self,
@@ -63,6 +63,9 @@ class Following(Conversation):
         self._attempts = 0
         self._is_taken_up = False
         """Whether a new call has the lost watch, and has not answered yet."""
+
+        self._unsent: bytes | None = None
+        """The request of that call, as long as it has not been sent."""
 
         self._pause: asyncio.Future[None] | None = None
 
@@ -88,19 +91,20 @@ class Following(Conversation):
     async def _receive(self, call: UpstreamStream, output: Output) -> bytes | None:
         self._output.start(lambda: self.end(ClientGone()))
         while True:
-            lost = _ENDED
             try:
                 answer = await self._next(self._call or call, output)
             except UpstreamError as error:
-                if not self._is_healed_by_time(error):
+                if not self._is_healed_by_time(error.code):
                     raise
-                lost = error
+                # Not the error itself: it would keep the frames of a call that is over.
+                code, message, local = error.code, error.message, error.local
             else:
                 if answer is not None:
                     self._lost_at, self._is_taken_up = None, False
-                if answer is not None or not self._is_healed_by_time(lost):
+                if answer is not None or not self._is_healed_by_time(Code.UNAVAILABLE):
                     return answer
-            await self._resume(lost)
+                code, message, local = Code.UNAVAILABLE, _ENDED, False
+            await self._resume(code, message, local=local)
 
     async def _next(self, call: UpstreamStream, output: Output) -> bytes | None:
         """The next answer. The first to a watch that is taken up comes soon, or never.
@@ -112,17 +116,26 @@ class Following(Conversation):
             return await super()._receive(call, output)
         try:
             async with asyncio.timeout(self._transcoder.limits.connect_timeout):
+                request, self._unsent = self._unsent, None
+                if request is not None:
+                    await call.send(request)  # if the call is over, the next line says why
                 return await super()._receive(call, output)
         except TimeoutError:
-            raise _SILENT from None
+            pass
+        raise UpstreamError(Code.UNAVAILABLE, _SILENT, local=True)
 
-    def _is_healed_by_time(self, error: UpstreamError) -> bool:
+    def _is_healed_by_time(self, code: int) -> bool:
         if self._ends or self._track is None or not self._track.resumable:
             return False
-        return self._input_over and error.code in _HEALED_BY_TIME
+        return self._input_over and code in _HEALED_BY_TIME
 
-    async def _resume(self, lost: UpstreamError) -> None:
+    async def _resume(self, code: int, message: str, *, local: bool) -> None:
         """Take up the watch again, after a pause.
+
+        Args:
+            code: of the error that the watch was lost with.
+            message: of that error.
+            local: of that error.
 
         Raises:
             UpstreamError: etcd has been gone for too long, or the conversation was ended.
@@ -130,17 +143,17 @@ class Following(Conversation):
         now, limits = self.loop.time(), self._transcoder.limits
         if self._lost_at is None:
             self._lost_at, self._attempts = now, 0
-        if now - self._lost_at >= limits.resume_time:
-            raise lost
-        if not self._output.begun:
-            if not self._patient:
-                raise lost
+        is_begun = self._output.begun
+        is_over = now - self._lost_at >= limits.resume_time
+        if is_over or not (is_begun or self._patient):
+            raise UpstreamError(code, message, local=local)
+        if not is_begun:
             await self._output.add(b": waiting for etcd\n\n")
         longest = min(limits.max_reconnect_delay, _LEAST_DELAY * 2**self._attempts)
         self._attempts = min(self._attempts + 1, 20)
         await self._wait(uniform(longest / 2, longest))  # noqa: S311 - no secret
         if self._ends:
-            raise self._ends[0] or lost
+            raise self._ends[0] or UpstreamError(code, message, local=local)
         self._call_again()
 
     def _call_again(self) -> None:
@@ -153,9 +166,8 @@ class Following(Conversation):
         self._is_taken_up = True
         self._watches = Watches()
         self._watches.request(request)
-        self._call = self._transcoder.server_stream(
-            request.SerializeToString(), self._metadata, timeout
-        )
+        self._unsent = request.SerializeToString()
+        self._call = self._transcoder.bidi(self._metadata, timeout)
 
     async def _wait(self, seconds: float) -> None:
         """Wait, but not for longer than the conversation lasts."""

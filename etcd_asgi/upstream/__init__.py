@@ -4,6 +4,7 @@ What crosses its border is bytes, metadata and :class:`~etcd_asgi.errors.Upstrea
 """
 
 from etcd_asgi.upstream.channel import GrpcUpstream
+from etcd_asgi.upstream.loops import complaint
 from etcd_asgi.upstream.seam import Upstream, UpstreamStream
 from etcd_asgi.upstream.signed import SignedUpstream
 from etcd_asgi.upstream.targets import Target, parse_targets
@@ -18,5 +19,6 @@ __all__ = [
     "Tokens",
     "Upstream",
     "UpstreamStream",
+    "complaint",
     "parse_targets",
 ]

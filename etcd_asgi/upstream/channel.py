@@ -11,14 +11,16 @@ from time import monotonic
 
 import grpc.aio
 
-from etcd_asgi.errors import CLOSING, UpstreamError
+from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
+from etcd_asgi.upstream.awaited import Awaited
+from etcd_asgi.upstream.call_metadata import CallMetadata
 from etcd_asgi.upstream.certificates import Certificates
-from etcd_asgi.upstream.channels import as_pairs, was_closed
 from etcd_asgi.upstream.connections import Connections
 from etcd_asgi.upstream.deadlines import ended_by, exceeded, left_of, passes_at
+from etcd_asgi.upstream.ending import CLOSED, Ending
 from etcd_asgi.upstream.stream import GrpcStream
 from etcd_asgi.upstream.targets import Target
 from etcd_asgi.upstream.tls import TLS
@@ -63,29 +65,32 @@ class GrpcUpstream:
         if timeout is not None:
             _refuse_if_over(timeout)
         channels, started = self._connections().unary, monotonic()
-        used, call = channels.current, channels.unary(rpc)
-        under_way = call(request, timeout=timeout, metadata=as_pairs(metadata))
-        channels.under_way += 1
+        used, begin, calls = channels.current, channels.unary(rpc), channels.calls
+        under_way = begin(request, timeout=timeout, metadata=CallMetadata(metadata))
+        calls.add(call := Awaited(under_way, under_way))
         try:
-            answer: bytes = await under_way
+            answer: bytes = await call
         except CancelledError:
-            if not was_closed(under_way):
+            if call.is_cancelled or not call.is_ended:
                 raise
-            raise UpstreamError(Code.UNAVAILABLE, CLOSING, local=True) from None
+            ending = CLOSED
         except grpc.aio.AioRpcError as error:
-            ours = channels.translate(error, used)
-            if ended_by(passes_at(timeout, started), ours.code):
-                raise exceeded() from None
-            left = left_of(timeout, started)
-            if not (may_wait and await channels.is_back(error, started, left)):
-                raise ours from None
+            ending = Ending.of(error)
         else:
             channels.gone_since = None
             return answer
         finally:
-            channels.under_way -= 1
-            if channels.drained is not None and not channels.under_way:
-                channels.drained()
+            calls.discard(call)
+            # Whoever keeps an error keeps this frame, and must not keep gRPC's call with it.
+            del call, under_way, begin
+            if channels.drained is not None:
+                channels.look_whether_drained()
+        channels.note(ending, used)
+        if ended_by(passes_at(timeout, started), ending.code):
+            raise exceeded()
+        may_wait, left = may_wait and ending.never_left, left_of(timeout, started)
+        if not (may_wait and await channels.is_back(used, started, left)):
+            raise ending.error()
         return await self.unary(rpc, request, metadata, left_of(timeout, started), may_wait=False)
 
     def server_stream(
@@ -94,14 +99,15 @@ class GrpcUpstream:
         """Start a call: see :class:`~etcd_asgi.upstream.seam.Upstream`."""
         _refuse_if_over(timeout)
         channels = self._connections().streams
-        call = channels.server_stream(rpc)(request, timeout=timeout, metadata=as_pairs(metadata))
+        begin = channels.server_stream(rpc)
+        call = begin(request, timeout=timeout, metadata=CallMetadata(metadata))
         return GrpcStream(call, channels, passes_at(timeout, monotonic()))
 
     def bidi(self, rpc: str, metadata: Metadata, timeout: float | None) -> GrpcStream:
         """Start a call: see :class:`~etcd_asgi.upstream.seam.Upstream`."""
         _refuse_if_over(timeout)
         channels = self._connections().streams
-        call = channels.bidi(rpc)(timeout=timeout, metadata=as_pairs(metadata))
+        call = channels.bidi(rpc)(timeout=timeout, metadata=CallMetadata(metadata))
         return GrpcStream(call, channels, passes_at(timeout, monotonic()))
 
     async def aclose(self) -> None:

@@ -1,33 +1,24 @@
-"""gRPC channels: how they are opened, which is in use, and gRPC's errors made ours."""
+"""gRPC channels: how they are opened, which is in use, and which calls are under way on them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import grpc.aio
 
-from etcd_asgi.budget import too_long
-from etcd_asgi.errors import UpstreamError
-from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
-from etcd_asgi.status import Code
 from etcd_asgi.upstream.certificates import Secure
-from etcd_asgi.upstream.deadlines import DEADLINE
+from etcd_asgi.upstream.ending import UNREACHABLE, Ending
+from etcd_asgi.upstream.intercepted import InterceptedCall, notes_calls
 from etcd_asgi.upstream.targets import Target
 
 logger = logging.getLogger("etcd_asgi.upstream")
-
-UNREACHABLE = "etcd is not reachable"
-"""Told to clients for a call that found no etcd. The reason may name addresses: it is logged."""
-
-_OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: "context canceled"}
 
 _LOOK_TIME = 0.03
 """Seconds between two looks at a channel that calls wait for."""
@@ -35,21 +26,16 @@ _LOOK_TIME = 0.03
 _WARNING_PAUSE = 1.0
 """Least seconds between two lines in the log that say the same."""
 
-_NEVER_LEFT = ("failed to connect to all addresses", "connections to all backends failing")
-"""How gRPC says that a call found no connection, so that etcd knows nothing of it.
+Begin = Callable[..., Any]
+"""What begins calls of one RPC."""
 
-Source: grpc src/core/load_balancing/pick_first and round_robin.
-"""
 
-_TOO_LONG = re.compile(r"Received message larger than max \((\d+) vs\. (\d+)\)")
-"""How gRPC says on this side that a message is longer than the limit. etcd's own words for a
-request that is too long begin with a small letter.
+class UnderWay(Protocol):
+    """A call that has begun and not ended."""
 
-Source: grpc src/core/ext/filters/message_size/message_size_filter.cc, from 1.49 on; grpc-go
-rpc_util.go, recvMsg.
-"""
-
-Call = Callable[..., Any]
+    def end(self) -> None:
+        """End it from this side."""
+        ...
 
 
 class Channels:
@@ -75,155 +61,139 @@ class Channels:
         self.current = 0
         """Index of the channel in use."""
 
-        self._calls: dict[str, Call] = {}
-        self.under_way = 0
-        """Calls that have begun and not ended. Small ones are counted without a function."""
+        self._begins: dict[str, Begin] = {}
+        self.calls: set[UnderWay] = set()
+        """Those under way. Small ones are entered without a function."""
 
         self.drained: Callable[[], None] | None = None
         """What waits for the last of them, once no call will begin any more."""
 
         self._warned = float("-inf")
         self._restart_time = limits.restart_time
-        self._waiters: dict[int, asyncio.Task[None]] = {}
+        self._connect_timeout = limits.connect_timeout
+        self._waiter: asyncio.Task[None] | None = None
         self.gone_since: float | None = None
         """When etcd was found to be gone, on the monotonic clock; ``None``: it is there."""
 
-    def unary(self, rpc: str) -> Call:
+    def unary(self, rpc: str) -> Begin:
         """What makes calls of *rpc* on the channel in use."""
-        call = self._calls.get(rpc)
-        if call is None:
-            call = self._calls[rpc] = self._channels[self.current].unary_unary(rpc)
-        return call
+        begin = self._begins.get(rpc)
+        if begin is None:
+            begin = self._begins[rpc] = _unary(self._channels[self.current], rpc)
+        return begin
 
-    def server_stream(self, rpc: str) -> Call:
+    def server_stream(self, rpc: str) -> Begin:
         """What makes calls of *rpc*, with many messages down, on the channel in use."""
         return self._channels[self.current].unary_stream(rpc)
 
-    def bidi(self, rpc: str) -> Call:
+    def bidi(self, rpc: str) -> Begin:
         """What makes calls of *rpc*, with many messages each way, on the channel in use."""
         return self._channels[self.current].stream_stream(rpc)
 
-    def enter(self) -> None:
-        """A call begins."""
-        self.under_way += 1
+    def leave(self, call: UnderWay) -> None:
+        """Take note that *call* has ended."""
+        self.calls.discard(call)
+        self.look_whether_drained()
 
-    def leave(self) -> None:
-        """A call that began has ended."""
-        self.under_way -= 1
-        if self.drained is not None and not self.under_way:
+    def look_whether_drained(self) -> None:
+        """Tell what waits for the end of all calls, if they have ended."""
+        if self.drained is not None and not self.calls:
             self.drained()
 
     def retire(self, drained: Callable[[], None]) -> None:
-        """No call will begin any more; call *drained* when the last has ended."""
+        """Call *drained* when the last call has ended, as no other will begin."""
         self.drained = drained
-        if not self.under_way:
+        if not self.calls:
             drained()
 
-    def translate(self, error: grpc.aio.AioRpcError, used: int) -> UpstreamError:
-        """Our error for gRPC's on the channel *used*, which a failure to connect takes out of use.
-
-        The library has several texts for a deadline that is over; etcd's gateway has one.
-        """
-        code, message = error.code().value[0], error.details() or ""
-        if message.startswith("etcdserver:"):
-            return UpstreamError(code, message)
-        if code == Code.RESOURCE_EXHAUSTED and (found := _TOO_LONG.search(message)):
-            return too_long(int(found[1]), int(found[2]))
-        if code == Code.UNAVAILABLE:
+    def note(self, ending: Ending, used: int) -> None:
+        """Take the channel *used* out of use if *ending*, of a call on it, says that it is dead."""
+        if ending.is_outage:
             if self.gone_since is None:
                 self.gone_since = time.monotonic()
-            self._warn(message)
+            self._warn(ending.message)
             self._change_over(used)
-            return UpstreamError(code, UNREACHABLE, local=True)
-        if code in _OVER:
-            return UpstreamError(code, _OVER[code], local=True)
-        return UpstreamError(code, message)
 
-    async def is_back(
-        self, error: grpc.aio.AioRpcError, started: float, timeout: float | None
-    ) -> bool:
-        """Wait for an etcd that *error* says is gone, if the call never left.
+    async def is_back(self, used: int, started: float, timeout: float | None) -> bool:
+        """Wait for etcd, after a call that never left.
+
+        With several channels the wait goes on to each of the others, and there is time to connect
+        to one even where it took all the patience to find the first one dead.
 
         Args:
-            error: how the call ended.
+            used: the channel of that call.
             started: when it began, on the monotonic clock.
             timeout: seconds until the call's deadline, or none.
 
         Returns:
             Whether it can be made, as it could not before.
         """
-        if self.gone_since is None or not (error.details() or "").startswith(_NEVER_LEFT):
+        if self.gone_since is None:
             return False
         patience = min(self.gone_since, started) + self._restart_time - time.monotonic()
+        if used != self.current:
+            patience = max(patience, self._connect_timeout)
         longest = patience if timeout is None else min(patience, timeout)
         if longest <= 0:
             return False
-        waiter = self._waiter()
+        if self._waiter is None or self._waiter.done():
+            self._waiter = asyncio.get_running_loop().create_task(self._wait_for_one())
+        waiter = self._waiter
         done, _ = await asyncio.wait({waiter}, timeout=longest)
         return bool(done) and not waiter.cancelled() and waiter.exception() is None
 
-    def _waiter(self) -> asyncio.Task[None]:
-        """The one task that waits for the channel in use, for all calls that do."""
-        waiter = self._waiters.get(self.current)
-        if waiter is None or waiter.done():
-            ready = _ready(self._channels[self.current])
-            waiter = self._waiters[self.current] = asyncio.get_running_loop().create_task(ready)
-        return waiter
+    async def _wait_for_one(self) -> None:
+        """Wait until the channel in use has a connection, and use the next one while it has none.
+
+        gRPC could tell of it, but cannot be made to stop: what it tells a loop that has ended
+        meanwhile becomes an error on another.
+        """
+        states = grpc.ChannelConnectivity
+        while True:
+            state = self._channels[self.current].get_state(try_to_connect=True)
+            if state is states.READY:
+                return
+            await asyncio.sleep(_LOOK_TIME)
+            if state is states.TRANSIENT_FAILURE:
+                self._change_over(self.current)
 
     def _warn(self, reason: str) -> None:
         """Log why etcd is not reachable; not for each of the calls that find out together."""
         now = time.monotonic()
         if now - self._warned >= _WARNING_PAUSE:
             self._warned = now
-            logger.warning("etcd is not reachable: %s", reason)
+            logger.warning("%s: %s", UNREACHABLE, reason)
 
     def _change_over(self, used: int) -> None:
         """Go on with the next channel, unless another call has seen to it already."""
         if len(self._channels) > 1 and used == self.current:
             self.current = (used + 1) % len(self._channels)
-            self._calls.clear()
+            self._begins.clear()
 
     async def aclose(self) -> None:
         """Close all channels; calls that do not end in time are cancelled."""
-        waiters = [one for one in self._waiters.values() if not one.done()]
-        for waiter in waiters:
-            waiter.cancel()
-        if waiters:
-            await asyncio.wait(waiters)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.cancel()
+            await asyncio.wait({self._waiter})
+        if self.calls:
+            await self._drain()
+        for call in list(self.calls):
+            call.end()
         for channel in self._channels:
-            await channel.close(self._close_timeout)
+            await channel.close()
+
+    async def _drain(self) -> None:
+        """Wait for the calls under way, for as long as closing may take."""
+        over = asyncio.get_running_loop().create_future()
+        self.drained = lambda: None if over.done() else over.set_result(None)
+        await asyncio.wait({over}, timeout=self._close_timeout)
 
 
-async def _ready(channel: grpc.aio.Channel) -> None:
-    """Wait for a connection.
-
-    gRPC could tell of it, but cannot be made to stop: what it tells a loop that has ended meanwhile
-    becomes an error on another.
-    """
-    ready = grpc.ChannelConnectivity.READY
-    while channel.get_state(try_to_connect=True) is not ready:  # noqa: ASYNC110 - as said
-        await asyncio.sleep(_LOOK_TIME)
-
-
-def was_closed(call: Any) -> bool:
-    """Whether the ``CancelledError`` of *call* says that it was ended, or its channel closed.
-
-    The library raises it for a call that was ended as well as for the task that waits for it.
-    """
-    task = asyncio.current_task()
-    return bool(call.cancelled()) and (task is None or not task.cancelling())
-
-
-class Pairs(tuple[tuple[str, str | bytes], ...], grpc.aio.Metadata):  # type: ignore[misc]  # tuple's methods
-    """Metadata that gRPC goes through as it is: to be made by :func:`as_pairs`.
-
-    Of any other sequence gRPC first makes a ``Metadata``, a dict of lists, which costs a small call
-    more than its JSON does. This is one by its type, and a tuple by what it does.
-    """
-
-
-as_pairs: Callable[[Metadata], Pairs] = partial(tuple.__new__, Pairs)
-"""Past the initializer of ``Metadata``, which would fill the dict."""
+def _unary(channel: grpc.aio.Channel, rpc: str) -> Begin:
+    begin: Begin = channel.unary_unary(rpc)
+    if not getattr(begin, "_interceptors", None):
+        return begin
+    return partial(InterceptedCall, channel.unary_unary(rpc, request_serializer=notes_calls))
 
 
 def _open(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from etcd_asgi.errors import UpstreamError
-from etcd_asgi.upstream.channels import Channels, was_closed
+from etcd_asgi.status import Code
+from etcd_asgi.upstream.awaited import Awaited, cancel_in_core
+from etcd_asgi.upstream.channels import Channels
 from etcd_asgi.upstream.deadlines import ended_by, exceeded
+from etcd_asgi.upstream.ending import Ending
+
+_CANCELLED = Ending(Code.CANCELLED, "context canceled")
 
 
 class GrpcStream:
@@ -20,37 +26,30 @@ class GrpcStream:
     stops etcd from sending.
     """
 
-    __slots__ = ("_call", "_channels", "_deadline", "_is_over", "_used")
+    __slots__ = ("_call", "_channels", "_deadline", "_ending", "_used")
 
     def __init__(self, call: Any, channels: Channels, deadline: float) -> None:
         self._call = call
+        """gRPC's call; ``None`` when it has ended: errors that are kept must not keep it."""
+
+        self._ending: Ending | None = None
+        """How it has ended; ``None``: with OK, or not yet."""
+
         self._deadline = deadline
         self._used = channels.current
         self._channels = channels
-        self._is_over = False
-        channels.enter()
+        channels.calls.add(self)
 
     async def send(self, request: bytes) -> bool:
         """Send a message; false when the call is over."""
-        try:
-            await self._call.write(request)
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            return False
-        except asyncio.CancelledError:
-            if not was_closed(self._call):
-                raise
-            return False
-        return True
+        call = self._call
+        return call is not None and await self._is_taken(call.write(request))
 
     async def half_close(self) -> None:
         """Say that no more messages will be sent."""
-        try:
-            await self._call.done_writing()
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            return
-        except asyncio.CancelledError:
-            if not was_closed(self._call):
-                raise
+        call = self._call
+        if call is not None:
+            await self._is_taken(call.done_writing())
 
     async def receive(self) -> bytes | None:
         """The next message, or ``None`` at the end.
@@ -58,36 +57,79 @@ class GrpcStream:
         Raises:
             UpstreamError: the call ended with a status other than OK.
         """
+        if self._call is not None:
+            message = await self._read()
+            if message is not None:
+                return message
+        if self._ending is None:
+            return None
+        if self._ending is _CANCELLED:
+            raise UpstreamError(_CANCELLED.code, _CANCELLED.message)
+        if ended_by(self._deadline, self._ending.code):
+            raise exceeded(local=False)  # as etcd's own end of the stream
+        raise self._ending.error()
+
+    async def _read(self) -> bytes | None:
+        """The next message; ``None`` once the call has ended, in whatever way."""
+        reading = Awaited(self._call.read(), self._call)
+        ending: Ending | None = None
         try:
-            message = await self._call.read()
+            message = await reading
         except grpc.aio.AioRpcError as error:
-            self._end()
-            raise self._translated(error) from None
+            ending = Ending.of(error)
         except asyncio.CancelledError:
-            if not was_closed(self._call):
+            if reading.is_cancelled:
+                self._end(_CANCELLED)
                 raise
-            self._end()
-            raise UpstreamError(1, "context canceled") from None
-        if message is not grpc.aio.EOF:
-            answer: bytes = message
-            return answer
-        self._end()
+            if not _is_closed(self._call):
+                raise
+            ending = _CANCELLED
+        else:
+            if message is not grpc.aio.EOF:
+                return message  # type: ignore[no-any-return]  # without a deserializer, bytes
+        finally:
+            del reading
+        if ending not in (None, _CANCELLED):
+            self._channels.note(ending, self._used)
+        self._end(ending)
         return None
 
     def cancel(self) -> None:
         """End the call at once."""
-        self._call.cancel()
-        self._end()
+        if self._call is not None:
+            if not cancel_in_core(self._call):
+                self._call.cancel()
+            self._end(_CANCELLED)
 
-    def _translated(self, error: grpc.aio.AioRpcError) -> UpstreamError:
-        """Our error for gRPC's. A deadline that passes is told as etcd's own end of the stream."""
-        ours = self._channels.translate(error, self._used)
-        if ended_by(self._deadline, ours.code):
-            return exceeded(local=False)
-        return ours
+    end = cancel
 
-    def _end(self) -> None:
+    async def _is_taken(self, writing: Awaitable[None]) -> bool:
+        """Wait until gRPC has taken what is written; false when the call is over."""
+        call, written = self._call, Awaited(writing, self._call)
+        try:
+            await written
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            return False
+        except asyncio.CancelledError:
+            if written.is_cancelled or not _is_closed(call):
+                raise
+            return False
+        finally:
+            del call, written, writing
+        return True
+
+    def _end(self, ending: Ending | None) -> None:
         """The channel may be closed as far as this call is concerned."""
-        if not self._is_over:
-            self._is_over = True
-            self._channels.leave()
+        if self._call is not None:
+            self._call, self._ending = None, ending
+            self._channels.leave(self)
+
+
+def _is_closed(call: Any) -> bool:
+    """Whether a ``CancelledError`` of *call* says that it was ended, or its channel closed.
+
+    The library raises it for that as well as for the task that waits for it.
+    """
+    task = asyncio.current_task()
+    is_ended: bool = call is None or call.cancelled()
+    return is_ended and (task is None or not task.cancelling())

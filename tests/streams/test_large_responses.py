@@ -16,6 +16,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from etcd_asgi.testing import EtcdServer
+from tests.etcds.quick import QUICK
+from tests.etcds.releases import OFFICIAL, binary_of
 from tests.hosts.serving import AppServer, until
 from tests.hosts.target import text
 from tests.streams.post import TIMEOUT
@@ -34,6 +36,14 @@ SHORT = pytest.mark.parametrize(
     ("path", "asked", "watched"),
     [("/short", PREFIXED, CREATE_PREFIXED), ("/short-team", ALL, CREATE)],
 )
+
+
+@pytest.fixture(scope="module")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
+    """An etcd of these tests alone, with nothing compacted: watches begin at its first revision."""
+    log_path = tmp_path_factory.mktemp("large-etcd-") / "etcd.log"
+    with EtcdServer(binary_of(OFFICIAL), args=QUICK, log_path=log_path) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,9 @@
 """The route table is etcd's own."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from etcd_asgi.bindings import Kind, bindings
@@ -37,3 +41,21 @@ def test_a_binding_names_its_rpc_in_full_and_in_short() -> None:
     assert (put.rpc, put.name) == ("/etcdserverpb.KV/Put", "KV.Put")
     assert put.request.full_name == "etcdserverpb.PutRequest"
     assert put.response.full_name == "etcdserverpb.PutResponse"
+
+
+@pytest.mark.parametrize("implementation", ["python", "upb"])
+def test_the_table_is_the_same_with_every_implementation_of_protobuf(implementation: str) -> None:
+    program = """
+from google.protobuf.internal import api_implementation
+from etcd_asgi.bindings import bindings
+print(api_implementation.Type())
+print([(one.path, one.rpc, one.kind) for one in bindings()])
+"""
+    env = {**os.environ, "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": implementation}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=env, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    used, table = done.stdout.splitlines()
+    assert used == implementation
+    assert table == str([(one.path, one.rpc, one.kind) for one in bindings()])

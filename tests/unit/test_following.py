@@ -34,12 +34,18 @@ class Stream:
     def __init__(self, *answers: bytes | UpstreamError) -> None:
         self._answers = iter(answers)
         self.cancelled = asyncio.Event()
+        self.starts: list[int] = []
+        self.has_begun_again = asyncio.Event()
 
     async def send(self, request: bytes) -> bool:
-        raise AssertionError("a watch with one request is begun with it")
+        asked: Any = _Request.FromString(request)
+        self.starts.append(asked.create_request.start_revision)
+        if len(self.starts) == 2:
+            self.has_begun_again.set()
+        return True
 
     async def half_close(self) -> None:
-        """Nothing more is sent anyway."""
+        raise AssertionError("a watch is not half-closed: proxies would end it")
 
     async def receive(self) -> bytes | None:
         for answer in self._answers:
@@ -69,14 +75,12 @@ class Upstream:
     def server_stream(
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> UpstreamStream:
-        asked: Any = _Request.FromString(request)
-        self.starts.append(asked.create_request.start_revision)
-        if len(self.starts) == 2:
-            self.has_begun_again.set()
-        return next(self._streams)
+        raise AssertionError("a server's stream is half-closed from the start")
 
     def bidi(self, rpc: str, metadata: Metadata, timeout: float | None) -> UpstreamStream:
-        raise AssertionError("a watch with one request is begun as a server's stream")
+        stream = next(self._streams)
+        stream.starts, stream.has_begun_again = self.starts, self.has_begun_again
+        return stream
 
     async def aclose(self) -> None:
         """There is nothing to close."""

@@ -16,7 +16,8 @@ from etcd_asgi import Limits, UpstreamError
 from etcd_asgi.errors import CLOSING
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
-from etcd_asgi.upstream.channels import UNREACHABLE, Channels
+from etcd_asgi.upstream.channels import Channels
+from etcd_asgi.upstream.ending import UNREACHABLE
 from tests.conftest import StartEtcd
 
 STATUS = "/etcdserverpb.Maintenance/Status"
