@@ -28,7 +28,7 @@ from etcd_asgi.endpoints.answers import (
     send_error,
 )
 from etcd_asgi.endpoints.backup import BackupBroken
-from etcd_asgi.endpoints.bodies import ClientGone
+from etcd_asgi.endpoints.bodies import ClientGone, drop_body
 from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
@@ -220,6 +220,8 @@ class Gateway:
             if text is None:
                 logger.error("error while answering %r", local_path(scope), exc_info=error)
             with suppress(Exception):  # the answer may have begun, or the client may be gone
+                if text is not None:
+                    await drop_body(scope, receive)
                 await send_error(send, one, Code.INTERNAL, text or "internal error")
 
     async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> Route | None:

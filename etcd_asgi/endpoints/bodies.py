@@ -202,6 +202,16 @@ def asks_beforehand(scope: Scope) -> bool:
     return any(name == b"expect" for name, _ in scope["headers"])
 
 
+async def drop_body(scope: Scope, receive: Receive) -> None:
+    """Read and drop a body of which nothing has been read, on any event loop.
+
+    A client that is still sending may not see the answer.
+    """
+    if declared_length(scope["headers"]) <= _REST_BYTES:
+        while (await receive()).get("more_body"):
+            pass
+
+
 async def skip_short(scope: Scope, receive: Receive) -> bool:
     """Read and drop the body of a request that is refused, if it is short.
 
