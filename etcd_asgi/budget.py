@@ -23,6 +23,7 @@ from google.protobuf.message import DecodeError as ParseError
 
 from etcd_asgi import proto
 from etcd_asgi.errors import UpstreamError
+from etcd_asgi.memory import FreedMemory
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 
@@ -243,6 +244,8 @@ class Hold:
         if self._is_going:
             self._is_going = False
             self._ledger.going -= 1
+            if self._ledger.freed is not None:
+                self._ledger.freed.give_back_soon()
             self._ledger.wake()
         self.resize(0)
 
@@ -269,10 +272,12 @@ class Ledger:
 
     Args:
         size: bytes.
+        freed: told of each large response that is over.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, freed: FreedMemory | None = None) -> None:
         self._size = size
+        self.freed = freed
         self.held = 0
         """Bytes that calls have."""
 
@@ -347,8 +352,9 @@ class Ledger:
 class Budget:
     """The budget of a gateway: one of ``Limits.max_bytes_under_way`` for each event loop."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, freed: FreedMemory | None = None) -> None:
         self._size = limits.max_bytes_under_way
+        self._freed = freed
         self._ledgers: dict[asyncio.AbstractEventLoop, Ledger] = {}
         self._one, self._many = Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY)
         self._weights = {
@@ -383,5 +389,5 @@ class Budget:
     def _new_ledger(self, loop: asyncio.AbstractEventLoop) -> Ledger:
         for one in [one for one in self._ledgers if one.is_closed()]:
             self._ledgers.pop(one, None)
-        ledger = self._ledgers[loop] = Ledger(self._size)
+        ledger = self._ledgers[loop] = Ledger(self._size, self._freed)
         return ledger

@@ -18,6 +18,7 @@ from etcd_asgi.access import Access, passthrough
 from etcd_asgi.admission import Admission, Rules
 from etcd_asgi.audit import Audit, log_record
 from etcd_asgi.bindings import Kind
+from etcd_asgi.budget import Budget
 from etcd_asgi.calls import HttpCalls, headers_of
 from etcd_asgi.credentials import Password
 from etcd_asgi.endpoints import routing, watch_query, websocket
@@ -41,6 +42,7 @@ from etcd_asgi.endpoints.vitals import Vitals
 from etcd_asgi.endpoints.websocket import NOT_UPGRADED, WebSocketEndpoint, is_handshake
 from etcd_asgi.errors import DecodeError, Denied
 from etcd_asgi.flavours import Flavour
+from etcd_asgi.memory import FreedMemory
 from etcd_asgi.parameters import check_lending, check_parameters, is_upstream
 from etcd_asgi.passage import Authorize
 from etcd_asgi.routes import DEFAULT_VERSIONS, Route, Routes
@@ -134,13 +136,15 @@ class Gateway:
         self._waiting = WaitingCalls(self._limits)
         self._admission = Admission(rules, self._limits, self._upstream, self._waiting)
         self._is_open = self._admission.is_open
-        self._routes = Routes(versions, self._limits, self._upstream, self._waiting)
+        self._freed = FreedMemory()
+        budget = Budget(self._limits, self._freed)
+        self._routes = Routes(versions, self._limits, self._upstream, self._waiting, budget)
         self._by_path = self._routes.by_path
         self._first = self._routes.first
         vitals = Vitals(self._admission.identities.own(), self._limits, f"{self._first.release}.0")
         self._neighbours = Neighbours(vitals, self._admission.grant, self._first)
         self._streams = OpenStreams(self._limits.max_streams)
-        presence = Presence(self._streams, self._limits.request_timeout)
+        presence = Presence(self._streams, self._limits.request_timeout, self._freed)
         self._unary = UnaryEndpoint(presence)
         self._calls = HttpCalls(self._admission, self._unary, StreamEndpoint(self._streams))
         self._sockets = WebSocketEndpoint(self._streams, presence)
@@ -189,6 +193,7 @@ class Gateway:
         await self._waiting.aclose()
         await self._admission.identities.aclose()
         await self._upstream.aclose()
+        self._freed.close()
 
     async def __aenter__(self) -> Self:
         return self

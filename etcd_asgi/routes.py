@@ -41,6 +41,7 @@ class Routes:
         limits: of the requests.
         upstream: where calls go.
         waiting: carries those that wait for a lock or an election.
+        budget: of large responses.
 
     Raises:
         ValueError: a prefix or flavour that cannot be.
@@ -52,6 +53,7 @@ class Routes:
         limits: Limits,
         upstream: Upstream,
         waiting: WaitingCalls,
+        budget: Budget,
     ) -> None:
         self.flavours = _flavours(versions)
         """By prefix, in the order given."""
@@ -59,7 +61,6 @@ class Routes:
         self.first = next(iter(self.flavours.values()))
         """The flavour of what is outside of every prefix."""
 
-        budget = Budget(limits)
         counted = WaitingUpstream(upstream, waiting)
         self.by_path = {
             f"/{prefix}{binding.path}": Route(

@@ -13,6 +13,7 @@ from starlette.types import Receive
 from etcd_asgi.endpoints.bodies import ClientGone
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.memory import FreedMemory
 from etcd_asgi.settings import Limits
 
 Task = asyncio.Task[Any]
@@ -61,13 +62,16 @@ class Presence:
     Args:
         places: of all that waits on the gateway.
         request_timeout: seconds in which a request must have come.
+        freed: told of each call whose client has disconnected: its response was under way.
     """
 
     def __init__(
         self,
         places: OpenStreams | None = None,
         request_timeout: float = Limits().request_timeout,
+        freed: FreedMemory | None = None,
     ) -> None:
+        self._freed = freed
         self._places = OpenStreams(Limits().max_streams) if places is None else places
         self._timeout = request_timeout
         self._rounds: dict[asyncio.AbstractEventLoop, _Rounds] = {}
@@ -139,6 +143,8 @@ class Presence:
         rounds = self._rounds.get(call.get_loop())
         reason = None if rounds is None else rounds.reason(call)
         if reason is not None and call.uncancel() == 0:
+            if self._freed is not None:
+                self._freed.give_back_soon()
             raise reason from None
 
     def _begin(self, call: Call, receive: Receive | None) -> None:
