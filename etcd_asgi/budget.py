@@ -53,7 +53,8 @@ def too_long(size: int, limit: int) -> UpstreamError:
     text = (
         f"etcd's response has {size} bytes, and this gateway takes at most {limit}"
         " (Limits.max_answer_bytes): ask for fewer keys, with limit, keys_only or a smaller range,"
-        " for fewer ranges in one transaction, or for a watch with fragment"
+        " for fewer ranges in one transaction, or for a watch with fragment; what the request was"
+        " to write is written"
     )
     return UpstreamError(Code.RESOURCE_EXHAUSTED, text, local=True)
 

@@ -33,8 +33,8 @@ class BodyTooLarge(Exception):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"request body is too large: at most {limit} bytes are taken (Limits.max_body_bytes;"
-            " etcd has a limit of its own, --max-request-bytes)"
+            f"request body is too large: at most {limit} bytes are taken (max_body_bytes of Limits"
+            " or of the grant; etcd has a limit of its own, --max-request-bytes)"
         )
 
 

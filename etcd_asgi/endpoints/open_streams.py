@@ -54,7 +54,8 @@ class OpenStreams:
         if len(self._open) >= self._limit:
             raise UpstreamError(
                 Code.RESOURCE_EXHAUSTED,
-                f"too many open streams and waiting requests: this gateway takes {self._limit}",
+                f"too many open streams and waiting requests: this gateway takes {self._limit}"
+                " (Limits.max_streams)",
                 local=True,
             )
         self._open.add(one)

@@ -102,8 +102,9 @@ class Reader:
                 self._curl(arguments, snippet)
             case ["make", target, *_]:
                 assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-            case ["pip", "install", requirement]:
-                _check_requirement(requirement)
+            case ["pip", "install", *requirements]:
+                for requirement in requirements:
+                    _check_requirement(requirement)
             case ["etcd"]:
                 pass  # the reader has one
             case ["pytest"]:

@@ -23,7 +23,9 @@ PLACES = 12
 """Of ``apps/scarce.py``."""
 
 SLOW = "no whole request came within 2 s (Limits.request_timeout)"
-FULL = f"too many open streams and waiting requests: this gateway takes {PLACES}"
+FULL = (
+    f"too many open streams and waiting requests: this gateway takes {PLACES} (Limits.max_streams)"
+)
 
 
 @pytest.fixture(params=SERVERS, scope="module")

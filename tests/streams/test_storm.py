@@ -133,9 +133,9 @@ def test_a_storm_of_clients_that_disconnect_leaves_nothing(
     before = state(app)
     asyncio.run(storm(app, CLIENTS))
     wait_for_rest(app, etcd, at_start)
-    after = state(app)
-    assert after["files"] <= before["files"]
-    assert after["memory"] - before["memory"] < MOST_MIB * MIB
+    assert state(app)["files"] <= before["files"]
+    most = before["memory"] + MOST_MIB * MIB
+    until(lambda: state(app)["memory"] < most, "the memory of large responses given back")
     for team in (RED, BLUE):  # a contended lock comes free, also for those who did not storm
         assert takes_over(app, team, held[team["x-team"]]["ID"])
 

@@ -37,6 +37,7 @@ const KEYS = [
   ["n", "new key"],
   ["e", "edit the key that is shown"],
   ["Delete", "delete the key that is shown"],
+  ["v", "value of the key that is shown"],
   ["h", "history of the key that is shown"],
   ["Ctrl + Enter", "save"],
   ["Escape", "leave the editor, the search, a dialog"],
@@ -46,7 +47,7 @@ const KEYS = [
 /** The list of keys. */
 export function help() {
   const rows = KEYS.map(([keys, what]) => [el("dt", {}, el("kbd", {}, keys)), el("dd", {}, what)]);
-  const dialog = open("Keyboard", el("dl", { class: "keys" }, rows), [
+  const dialog = open("Keyboard", el("dl", { class: "shortcuts" }, rows), [
     button("Close", { kind: "primary", onclick: () => dialog.close() }),
   ]);
 }
