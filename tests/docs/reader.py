@@ -103,8 +103,7 @@ class Reader:
             case ["make", target, *_]:
                 assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
             case ["pip", "install", *requirements]:
-                for requirement in requirements:
-                    _check_requirement(requirement)
+                _check_requirements(requirements)
             case ["etcd"]:
                 pass  # the reader has one
             case ["pytest"]:
@@ -138,6 +137,11 @@ def _application(code: str) -> str | None:
         if isinstance(target, ast.Name)
     ]
     return next((name for name in ("app", "application") if name in names), None)
+
+
+def _check_requirements(requirements: list[str]) -> None:
+    for requirement in requirements:
+        _check_requirement(requirement)
 
 
 def _check_requirement(requirement: str) -> None:
