@@ -191,6 +191,7 @@ class Gateway:
             return  # no call could be made, so there is nothing to end
         self._streams.end_all()
         await self._waiting.aclose()
+        await self._routes.outlasting.aclose()
         await self._admission.identities.aclose()
         await self._upstream.aclose()
         self._freed.close()

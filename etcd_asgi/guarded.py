@@ -42,11 +42,16 @@ class GuardedTranscoder(Transcoder):
         sessions: WaitingUpstream | None = None,
     ) -> None:
         super().__init__(
-            base.binding, base.flavour, limits, sessions or upstream, base.budget, base.modes
+            base.binding,
+            base.flavour,
+            limits,
+            sessions or upstream,
+            base.budget,
+            base.modes,
+            outlasting=base.outlasting,
         )
         self._passage = passage
         self._sessions = sessions
-        self.outlasting = base.outlasting
         # There is one of these for each request: what all have in common is made once.
         self.decode_message = base.decode_guarded
         self.parse, self._encode, self._serialize = base.parse, base._encode, base._serialize  # noqa: SLF001

@@ -15,10 +15,16 @@ from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any
 
+from google.protobuf.message import DecodeError as ParseError
+
 from etcd_asgi import proto
 from etcd_asgi.upstream.deadlines import exceeded
 
 TXN = "KV.Txn"
+
+_CLOSE_TIME = 10.0
+"""Seconds for which closing the gateway waits for such calls: more than etcd takes for a request
+before it gives up (etcd server/config/config.go, ReqTimeout)."""
 
 
 def only_reads(rpc: str, request: bytes) -> bool:
@@ -26,7 +32,12 @@ def only_reads(rpc: str, request: bytes) -> bool:
 
     Source: etcd server/etcdserver/v3_server.go, isTxnReadonly.
     """
-    return rpc == TXN and not _writes(_txn_request().FromString(request))
+    if rpc != TXN:
+        return False
+    try:
+        return not _writes(_txn_request().FromString(request))
+    except ParseError:  # it is nested too deeply for the parser, and may be such a one
+        return True
 
 
 def _writes(txn: Any) -> bool:
@@ -50,6 +61,13 @@ class Outlasting:
 
     def __init__(self) -> None:
         self._calls: set[asyncio.Task[bytes]] = set()
+
+    async def aclose(self) -> None:
+        """Wait for the calls of the running event loop, as closing the connection cancels them."""
+        loop = asyncio.get_running_loop()
+        calls = {call for call in self._calls if call.get_loop() is loop}
+        if calls:
+            await asyncio.wait(calls, timeout=_CLOSE_TIME)
 
     async def reply(
         self,

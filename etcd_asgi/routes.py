@@ -10,6 +10,7 @@ from etcd_asgi.arguments import wrong_type
 from etcd_asgi.bindings import Kind, bindings
 from etcd_asgi.budget import Budget
 from etcd_asgi.flavours import Flavour, flavour
+from etcd_asgi.outlasting import Outlasting
 from etcd_asgi.settings import Limits
 from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream import Upstream
@@ -61,11 +62,19 @@ class Routes:
         self.first = next(iter(self.flavours.values()))
         """The flavour of what is outside of every prefix."""
 
+        self.outlasting = Outlasting()
+        """Calls whose clients may have disconnected."""
+
         counted = WaitingUpstream(upstream, waiting)
         self.by_path = {
             f"/{prefix}{binding.path}": Route(
                 Transcoder(
-                    binding, one, limits, counted if binding.rpc in WAITING else upstream, budget
+                    binding,
+                    one,
+                    limits,
+                    counted if binding.rpc in WAITING else upstream,
+                    budget,
+                    outlasting=self.outlasting,
                 ),
                 one,
                 binding.kind,

@@ -19,7 +19,7 @@ from etcd_asgi.errors import UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.media import DEFAULT, Modes
 from etcd_asgi.metadata import Metadata
-from etcd_asgi.outlasting import Outlasting, only_reads
+from etcd_asgi.outlasting import TXN, Outlasting, only_reads
 from etcd_asgi.reply import Reply, convert
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import Upstream, UpstreamStream
@@ -35,7 +35,7 @@ that cannot be looked into cannot be let out."""
 class Transcoder:
     """Carries the calls of one binding, as one flavour reads JSON."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one of each that calls of a gateway share
         self,
         binding: Binding,
         flavour: Flavour,
@@ -43,6 +43,8 @@ class Transcoder:
         upstream: Upstream,
         budget: Budget,
         modes: Modes = DEFAULT,
+        *,
+        outlasting: Outlasting | None = None,
     ) -> None:
         self.binding = binding
         self.flavour = flavour
@@ -57,10 +59,13 @@ class Transcoder:
         self.upstream = upstream
         """Where the calls go."""
 
-        self.outlasting = Outlasting()
+        self.outlasting = Outlasting() if outlasting is None else outlasting
         self.budget = budget
         self.weight = budget.weight(binding.name)
         """What the calls are expected to take of the budget."""
+
+        self.is_light = self.weight.is_light if binding.name != TXN else self._is_light_txn
+        """Tell whether a serialized request's call needs nothing but to be made."""
 
     def in_modes(self, modes: Modes) -> Transcoder:
         """The same with bytes as *modes* has them."""
@@ -105,7 +110,7 @@ class Transcoder:
             UpstreamError: the call ended with a status other than OK, its reply is too long, or
                 there was no room for it.
         """
-        if not self.weight.is_light(request):
+        if not self.is_light(request):
             return await self._ask_for_much(request, metadata, timeout)
         reply = await self.upstream.unary(self.binding.rpc, request, metadata, timeout)
         if len(reply) < self.limits.offload_bytes:
@@ -132,6 +137,9 @@ class Transcoder:
             raise
         hold.close()
         return reply, None
+
+    def _is_light_txn(self, request: bytes) -> bool:
+        return self.weight.is_light(request) and not only_reads(TXN, request)
 
     async def _reply(
         self, request: bytes, metadata: Metadata, timeout: float | None, hold: Hold
@@ -295,7 +303,13 @@ class Transcoder:
     def _in_modes(self) -> Mapping[Modes, Transcoder]:
         return {
             modes: Transcoder(
-                self.binding, self.flavour, self.limits, self.upstream, self.budget, modes
+                self.binding,
+                self.flavour,
+                self.limits,
+                self.upstream,
+                self.budget,
+                modes,
+                outlasting=self.outlasting,
             )
             for modes in (Modes(*ways) for ways in product((False, True), repeat=2))
         }

@@ -111,7 +111,7 @@ class UnaryEndpoint:
 async def _call(transcoder: Transcoder, data: bytes, metadata: Metadata) -> bytes | Reply:
     """Carry a small message there and its reply back, without a deadline."""
     request = transcoder.decode(data)
-    if not transcoder.weight.is_light(request):
+    if not transcoder.is_light(request):
         return await transcoder.exchange(request, metadata, None)
     reply = await transcoder.upstream.unary(transcoder.binding.rpc, request, metadata, None)
     if len(reply) < transcoder.limits.offload_bytes:

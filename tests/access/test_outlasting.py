@@ -65,6 +65,50 @@ async def test_a_reading_transaction_ends_in_time_for_its_client(fragile: EtcdSe
         assert answer.status_code == 200
 
 
+LIGHT = {
+    "compare": [
+        {"key": text("k"), "range_end": text("l"), "target": "VERSION", "result": "GREATER",
+         "version": "0"}
+    ] * 100,
+    "success": [{"request_range": {"key": text("k0")}}],
+}  # fmt: skip
+"""It brings one key, and takes long: 100 comparisons with each of many keys."""
+
+
+@pytest.fixture
+def filled(fragile: EtcdServer) -> EtcdServer:
+    puts = [{"request_put": {"key": text(f"k{number}")}} for number in range(100)]
+    for hundred in range(30):
+        txn = {
+            "success": [
+                {"request_put": {"key": text(f"k{hundred}/{number}")}} for number in range(100)
+            ]
+        }
+        httpx.post(f"{fragile.endpoint}/v3/kv/txn", json=txn).raise_for_status()
+    httpx.post(f"{fragile.endpoint}/v3/kv/txn", json={"success": puts}).raise_for_status()
+    return fragile
+
+
+@pytest.mark.parametrize("access", [None, lambda _: Grant(user="u")], ids=["open", "guarded"])
+@pytest.mark.parametrize("txn", [LIGHT, {**LIGHT, "success": [RANGE]}], ids=["light", "heavy"])
+async def test_etcd_lives_on_when_the_gateway_closes_on_a_reading_transaction(
+    filled: EtcdServer, access: Any, txn: Any
+) -> None:
+    """Or its client disconnects, or its deadline passes, while etcd compares."""
+    settings = {} if access is None else {"access": access}
+    gateway = Gateway(filled.endpoint, **settings)
+    async with client_of(gateway) as client:
+        for headers in ({}, {"Grpc-Timeout": "30m"}):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await client.post("/v3/kv/txn", json=txn, headers={**JSON, **headers})
+        under_way = asyncio.create_task(client.post("/v3/kv/txn", json=txn, headers=JSON))
+        await asyncio.sleep(0.2)
+        await gateway.aclose()
+        assert (await under_way).status_code in (200, 503)
+    assert filled.running
+
+
 def test_what_writes_is_cancelled_as_ever(fragile: EtcdServer) -> None:
     """An error of etcd's is told as before, whatever the transaction does."""
     wrong = {"success": [{"request_range": {"key": text("k"), "revision": "99999"}}]}
