@@ -39,6 +39,9 @@ _LEAST_ONE, _LEAST_MANY = 4 * 1024, _MIB
 """Bytes expected at least. As sizes of replies are known only afterwards, the second one bounds the
 number of ranges under way, however small the last ones were: 256 of them by default."""
 
+_SHARES = 16
+"""Of the budget, one interval is expected to take at most one of so many parts."""
+
 _DECAY_BITS = 3
 """Each smaller reply takes an eighth of the difference off what is expected."""
 
@@ -65,19 +68,22 @@ class Sizes:
     Args:
         first: bytes, before there has been a reply.
         least: bytes expected at least.
+        most: bytes expected at most, so that somebody's large replies do not keep all others from
+            asking for little.
     """
 
-    __slots__ = ("_least", "expected")
+    __slots__ = ("_least", "_most", "expected")
 
-    def __init__(self, first: int, least: int) -> None:
+    def __init__(self, first: int, least: int, most: int = 2**62) -> None:
         self._least = least
+        self._most = most
         self.expected = first
         """Bytes."""
 
     def learn(self, cost: int) -> None:
         """Take note of what a reply cost."""
         if cost >= self.expected:
-            self.expected = cost
+            self.expected = min(cost, self._most)
         else:
             less = self.expected - ((self.expected - cost) >> _DECAY_BITS) - 1
             self.expected = max(self._least, less)
@@ -356,13 +362,14 @@ class Budget:
     def __init__(self, limits: Limits, freed: FreedMemory | None = None) -> None:
         self._size = limits.max_bytes_under_way
         self._freed = freed
+        most = max(_FIRST_MANY, limits.max_bytes_under_way // _SHARES)
         self._ledgers: dict[asyncio.AbstractEventLoop, Ledger] = {}
-        self._one, self._many = Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY)
+        self._one, self._many = Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY, most)
         self._weights = {
             "KV.Range": Weight(self._one, self._many, _RANGE_END),
             "KV.Txn": TxnWeight(self._one, self._many, None),
             "KV.DeleteRange": Weight(
-                Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY), _RANGE_END
+                Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY, most), _RANGE_END
             ),
         }
 

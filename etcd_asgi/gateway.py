@@ -224,7 +224,7 @@ class Gateway:
         elif not await _is_disconnect(error, receive):
             text = complaint()
             if text is None:
-                logger.error("error while answering %r", local_path(scope), exc_info=error)
+                _log("error while answering %r", local_path(scope), error)
             with suppress(Exception):  # the answer may have begun, or the client may be gone
                 if text is not None:
                     await drop_body(scope, receive)
@@ -293,7 +293,7 @@ class Gateway:
             await routing.refuse_websocket(scope, receive, send, one or self._first, refusal)
         except (ClientGone, SendFailed) as error:
             if not await _is_disconnect(error, receive):
-                raise
+                _log("a WebSocket of %r could not be refused", scope["path"], error)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Stand-alone: nothing to do at startup, connections to close at shutdown."""
@@ -307,10 +307,23 @@ class Gateway:
                 return
 
 
+def _log(text: str, path: str, error: Exception) -> None:
+    """Log an error, with its traceback unless it is from sending.
+
+    Most often an answer cannot be sent because its client has disconnected, and not every server
+    tells so: a client shall not be able to fill the log.
+    """
+    if isinstance(error, SendFailed):
+        logger.warning(f"{text}: it cannot be sent: %r", path, error.__cause__)  # noqa: G004
+        logger.debug("this is why:", exc_info=error)
+    else:
+        logger.error(text, path, exc_info=error)
+
+
 async def _break(error: Exception, path: str, send: Send) -> None:
     """Close a WebSocket for an error that its client is not told."""
     if complaint() is None:
-        logger.error("error in a WebSocket of %r", path, exc_info=error)
+        _log("error in a WebSocket of %r", path, error)
     with suppress(Exception):  # the client may be gone
         await websocket.broken(send)
 

@@ -15,10 +15,12 @@ from google.protobuf.message import Message
 from starlette.exceptions import HTTPException
 
 from etcd_asgi.bindings import Kind
+from etcd_asgi.budget import Hold
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.failures import Failure, as_error
 from etcd_asgi.endpoints.inputs import Input
 from etcd_asgi.endpoints.presence import too_slow
+from etcd_asgi.endpoints.sending import LEAST_RATE, stalled
 from etcd_asgi.endpoints.watching import Watches, asks_for_something, is_empty
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
@@ -71,6 +73,7 @@ class Conversation:
         "_call",
         "_ends",
         "_fault",
+        "_held",
         "_input_over",
         "_source",
         "_started",
@@ -92,6 +95,9 @@ class Conversation:
         self._started: asyncio.Future[UpstreamStream] = self.loop.create_future()
         self._call: UpstreamStream | None = None
         self._ends: list[End] = []
+        self._held: Hold | None = None
+        """What a large answer that is to be sent has of the budget."""
+
         self._fault: UpstreamError | None = None
         """What is wrong with the input, told when etcd has answered what came before it."""
 
@@ -124,7 +130,7 @@ class Conversation:
         try:
             call = await self._started
             while (answer := await self._receive(call, output)) is not None:
-                await output.add(answer)
+                await self._deliver(answer, output)
                 del answer  # the next may be long in coming
                 if self._fault is not None and not self._is_awaited():
                     raise self._fault
@@ -135,7 +141,23 @@ class Conversation:
             if self._fault is not None:
                 raise self._fault
         finally:
+            if self._held is not None:
+                self._held.close()
             await self._close(talker)
+
+    async def _deliver(self, answer: bytes, output: Output) -> None:
+        """Send an answer. A large one counts for the budget until the client has taken it."""
+        held, self._held = self._held, None
+        if held is None:
+            await output.add(answer)
+            return
+        longest = self._transcoder.limits.send_timeout + len(answer) / LEAST_RATE
+        with held:
+            try:
+                async with asyncio.timeout(longest):
+                    await output.add(answer)
+            except TimeoutError:
+                raise stalled(longest) from None
 
     def end(self, how: End) -> None:
         """End the call from this side, at once. The first end counts."""
@@ -176,18 +198,24 @@ class Conversation:
     async def _convert_large(self, answer: bytes, output: Output) -> bytes:
         """Convert a large message in threads, once there is room for it.
 
-        It is parsed and written as a whole, since it must become one line, event or message. Many
-        at once are what the budget prevents; a client that does not read may hold the result.
+        It is parsed and written as a whole, since it must become one line, event or message.
 
         Raises:
             UpstreamError: it is longer than the limit.
         """
         transcoder = self._transcoder
-        with await transcoder.admit(answer, None):
+        hold = await transcoder.admit(answer, None)
+        try:
             message = await in_thread(transcoder.parse, answer)
             self._answered(message)
             await in_thread(transcoder.leave, message)
-            return await output.convert(message)
+            converted = await output.convert(message)
+        except BaseException:
+            hold.close()
+            raise
+        hold.resize(len(converted))
+        self._held = hold
+        return converted
 
     async def _guard(self, metadata: Metadata, deadline: float | None) -> None:
         """Talk, then listen, and make every end of either an end of the conversation."""

@@ -22,6 +22,20 @@ class ClientStalled(BackupBroken):
     """A client that takes no more of a response. The server must close its connection."""
 
 
+BUFFERED_BYTES = 64 * 1024
+"""Shorter responses are sent before their clients take them: they stay in the buffers of servers
+and of the operating system."""
+
+LEAST_RATE = 128 * 1024
+"""Bytes in a second that a client must take of a large message of a stream, which is sent whole."""
+
+
+def stalled(seconds: float) -> ClientStalled:
+    """Log that a client has taken too little, and make the error that closes its connection."""
+    logger.warning("a client did not take a response within %g s: closed", seconds)
+    return ClientStalled(f"not taken within {seconds:g} s")
+
+
 async def send_reply(send: Send, reply: Reply, fields: Headers, stall: float) -> None:
     """Send a response with status 200, and close it.
 
@@ -37,11 +51,16 @@ async def send_reply(send: Send, reply: Reply, fields: Headers, stall: float) ->
         SendFailed: see :func:`etcd_asgi.endpoints.answers.emit`.
     """
     with reply:
-        if not reply.is_large:
-            for event in events(200, b"".join(reply.take()), fields):
-                await emit(send, event)
+        if reply.is_large:
+            await _send_slices(send, reply, fields, stall)
             return
-        await _send_slices(send, reply, fields, stall)
+        is_timed = reply.size >= BUFFERED_BYTES
+        try:
+            async with asyncio.timeout(stall if is_timed else None):
+                for event in events(200, b"".join(reply.take()), fields):
+                    await emit(send, event)
+        except TimeoutError:
+            raise stalled(stall) from None
 
 
 async def _send_slices(send: Send, reply: Reply, fields: Headers, stall: float) -> None:
@@ -52,9 +71,8 @@ async def _send_slices(send: Send, reply: Reply, fields: Headers, stall: float) 
             async with asyncio.timeout(stall):
                 await emit(send, _body(part, more=True))
         await emit(send, _body(b"", more=False))
-    except TimeoutError as error:
-        logger.warning("a client took nothing of a response for %g s: closed", stall)
-        raise ClientStalled(f"nothing was taken for {stall:g} s") from error
+    except TimeoutError:
+        raise stalled(stall) from None
 
 
 def _slices(reply: Reply) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from etcd_asgi.endpoints.answers import CANCELLED, SendFailed, send_error, witho
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody, asks_beforehand
 from etcd_asgi.endpoints.failures import Failure, send_failure
 from etcd_asgi.endpoints.presence import Presence
-from etcd_asgi.endpoints.sending import send_reply
+from etcd_asgi.endpoints.sending import BUFFERED_BYTES, send_reply
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import Metadata, RequestHeaders
@@ -59,6 +59,7 @@ class UnaryEndpoint:
                     if 0 < len(data) <= transcoder.small_body_bytes:
                         self._presence.listen(task, receive)
                         answer = await _call(transcoder, data, headers.metadata)
+                        await _send(answer, transcoder, send)
             except CancelledError:
                 self._presence.raise_reason(task)
                 raise
@@ -69,14 +70,11 @@ class UnaryEndpoint:
                 raise
             await _fail(ClientGone(), transcoder.flavour, send)
         except (ClientGone, DecodeError, Denied, UpstreamError) as failure:
-            early = without_reading(scope, send) if event is None else send
-            await _fail(failure, transcoder.flavour, early)
+            if answer is None:  # else the client has disconnected while it was answered
+                early = without_reading(scope, send) if event is None else send
+                await _fail(failure, transcoder.flavour, early)
         else:
-            if isinstance(answer, bytes):
-                await _send(answer, transcoder.content_type, send)
-            elif answer is not None:
-                await _send_reply(answer, transcoder, send)
-            else:
+            if answer is None:
                 await self.answer(transcoder, headers, scope, _again(event, receive), send)
 
     async def answer(
@@ -89,6 +87,7 @@ class UnaryEndpoint:
     ) -> None:
         """Answer one request; a client that leaves gets none, and its call is cancelled."""
         flavour, body = transcoder.flavour, RequestBody(receive)
+        reply: Reply | None = None
         try:
             limit, timeout = transcoder.limits.max_body_bytes, headers.timeout
             started = 0.0 if timeout is None else monotonic()
@@ -99,13 +98,13 @@ class UnaryEndpoint:
             left = left_of(timeout, started)
             with self._presence.during(body.after):
                 reply = await transcoder.unary(data, headers.metadata, left)
-        except ClientGone as failure:
-            await _fail(failure, flavour, send)
-        except (BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
-            await _fail(failure, flavour, await _after_body(body, scope, send))
-        else:
-            with reply:
-                await _send_reply(reply, transcoder, await _after_body(body, scope, send))
+                with reply:
+                    await _send_reply(reply, transcoder, await _after_body(body, scope, send))
+        except (ClientGone, BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
+            if reply is None:  # else the client has disconnected while it was answered
+                if not isinstance(failure, ClientGone):
+                    send = await _after_body(body, scope, send)
+                await _fail(failure, flavour, send)
 
 
 async def _call(transcoder: Transcoder, data: bytes, metadata: Metadata) -> bytes | Reply:
@@ -125,9 +124,15 @@ async def _send_reply(reply: Reply, transcoder: Transcoder, send: Send) -> None:
         await send_reply(send, reply, fields, transcoder.limits.send_timeout)
 
 
-async def _send(answer: bytes, content_type: tuple[bytes, bytes], send: Send) -> None:
+async def _send(answer: bytes | Reply, transcoder: Transcoder, send: Send) -> None:
     """Send the reply of a call that etcd has ended with OK."""
-    fields = [content_type, _UPSTREAM, (b"content-length", b"%d" % len(answer))]
+    if not isinstance(answer, bytes):
+        await _send_reply(answer, transcoder, send)
+        return
+    if len(answer) >= BUFFERED_BYTES:
+        await _send_reply(Reply([answer]), transcoder, send)
+        return
+    fields = [transcoder.content_type, _UPSTREAM, (b"content-length", b"%d" % len(answer))]
     try:  # not with emit(), which costs a small call twice what its header does
         await send({"type": "http.response.start", "status": 200, "headers": fields})
         await send({"type": "http.response.body", "body": answer})

@@ -23,6 +23,7 @@ from etcd_asgi.endpoints.inputs import SocketInput
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.endpoints.routing import NOT_FOUND
+from etcd_asgi.endpoints.sending import ClientStalled
 from etcd_asgi.errors import CLOSING, DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders
@@ -64,7 +65,7 @@ class WebSocketEndpoint:
         try:
             await carry(transcoder, headers, receive, socket)
             await socket.close(NORMAL, "")
-        except ClientGone:
+        except (ClientGone, ClientStalled):
             return
         except (BodyTooLarge, DecodeError, Denied) as failure:
             await socket.fail(as_error(failure), _close_code_of(failure))

@@ -142,9 +142,13 @@ async def test_one_reply_goes_on_however_full_the_budget_is() -> None:
 
 
 def test_a_larger_reply_is_expected_at_once_and_a_smaller_one_little_by_little() -> None:
-    weight = budget_of().weight("KV.Range")
+    weight = budget_of(3200 * MIB).weight("KV.Range")
     parts = weight.parts(request("KV.Range", key=b"a", range_end=b"b").SerializeToString())
     assert weight.cost(parts) == 4 * MIB  # before anything is known
+    weight.learn(parts, 400 * MIB)
+    assert weight.cost(parts) == 200 * MIB  # a sixteenth of the budget: others ask for less
+    for _ in range(200):
+        weight.learn(parts, 100)
     weight.learn(parts, 40 * MIB)
     assert weight.cost(parts) == cost_of_reply(40 * MIB)
     weight.learn(parts, 100)

@@ -79,9 +79,10 @@ async def test_an_error_of_send_to_a_client_that_is_there_is_logged(
 ) -> None:
     client = Client(RuntimeError("a fault of middleware"), stays=True)
     await Gateway(Upstream())(scope("/v3/kv/range\n", "POST"), client.receive, client.send)
-    (record,) = caplog.records
-    assert record.exc_info is not None
+    (record,) = caplog.records  # without a traceback, as not every server tells of a disconnect
+    assert record.exc_info is None
     assert "'/v3/kv/range\\n'" in record.getMessage()
+    assert "RuntimeError('a fault of middleware')" in record.getMessage()
 
 
 @pytest.mark.parametrize("access", [None, lambda _: Grant(user="u")], ids=["open", "guarded"])
