@@ -102,7 +102,15 @@ def _flavours(versions: object) -> dict[str, Flavour]:
             raise wrong_type("a prefix in versions= is one path segment, such as 'v3'", prefix)
         if not _SEGMENT.fullmatch(prefix) or prefix in (".", ".."):
             raise ValueError(f"a prefix in versions= is one path segment, not {prefix!r}")
+        if prefix in _TAKEN:
+            raise ValueError(f"a prefix in versions= must not be {prefix!r}: that path is served")
     return {prefix: flavour(name) for prefix, name in versions.items()}
+
+
+_TAKEN = frozenset(
+    {"client.d.ts", "client.js", "explorer", "grant", "health", "livez", "readyz", "version"}
+)
+"""Paths of the gateway beside the prefixes."""
 
 
 _SEGMENT = re.compile(r"[^/?#%\\\s\x00-\x1f\x7f]+")

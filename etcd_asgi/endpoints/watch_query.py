@@ -48,9 +48,16 @@ Source: Yaffle/EventSource src/eventsource.js, and amvtek/EventSource, for their
 """
 
 _NOT_OURS = re.compile(
-    r"_.*|t|v|r|ts|cb|timestamp|time|nonce|rnd|rand|random|(no|bust)?_?cache(bust(er|ing)?)?|bust(er)?"
-    r"|.*(token|auth|jwt|csrf|xsrf|session|ticket|signature).*|api_?key|sid|sig|expires"
-    r"|evs_.*|utm_.*|[a-z]*clid"
+    # what keeps caches away
+    r"_|_?(t|ts|v|r|cb|dc|nc|rnd|rand|random|nonce|now|time|timestamp)|_?(no|bust)?_?cache(_?bust(er|ing)?)?"
+    r"|_?bust(er)?"
+    # who asks
+    r"|([a-z0-9]+_)*(token|jwt|bearer|csrf|xsrf|session|sess|ticket|credential|signature|hmac)(_?id|_?key)?"
+    r"|[a-z]*(token|jwt|csrf|xsrf|sessid|sessionid|oauth|signature)"
+    r"|(x_)?([a-z]+_)?auth(orization|_[a-z]+)?|(x_)?(api|access|client)_?(key|id)|key_pair_id|policy"
+    r"|([a-z0-9]+_)*sid|sig|expires|uid|user|user_?id|x_(amz|goog)_.*|s[ervkptdi]|spr|ske|skoid|sktid"
+    # what polyfills, proxies and trackers add
+    r"|evs_.*|utm_.*|[a-z]*clk?id|mc_(eid|cid)|ngsw_bypass|__.*|cf_.*"
 ).fullmatch
 """Parameters that users of EventSource, and what stands between, add for others than us.
 
@@ -161,7 +168,7 @@ def _is_for_others(name: str) -> bool:
     """Tell whether a parameter is not for the gateway, and is to be passed over."""
     if name in _KNOWN or _name(name) == _LAST_ID:
         return False
-    return _NOT_OURS(name.replace("-", "_").lower()) is not None
+    return _NOT_OURS(re.sub("[-.]", "_", name).lower()) is not None
 
 
 def _text(given: Mapping[str, str]) -> bool | None:

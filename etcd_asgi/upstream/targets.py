@@ -76,6 +76,10 @@ def _listed(urls: object) -> list[object]:
     return list(urls)
 
 
+_UNSET = frozenset({"none", "null", "undefined", "nil"})
+"""What programs write for a value that is not there."""
+
+
 def _split(given: object) -> SplitResult:
     if not is_url(given):
         raise wrong_type(f"{_NEEDED}; each URL of etcd must be a string", given)
@@ -94,7 +98,11 @@ def _split(given: object) -> SplitResult:
         raise ValueError(f"{wrong}: a scheme, a host and a port are all it may have")
     if port == 0:
         raise ValueError(f"{wrong}: etcd listens on no port 0; without a port it is {DEFAULT_PORT}")
-    if _NOT_IN_HOSTS.search(part.hostname):
+    if part.hostname in _UNSET:
+        raise ValueError(
+            f"{wrong}: the host is {part.hostname!r}, as from a variable that is unset"
+        )
+    if _NOT_IN_HOSTS.search(part.hostname) or ".." in part.hostname:
         raise ValueError(f"{wrong}: {part.hostname!r} is not the name of a host")
     return part
 

@@ -101,6 +101,10 @@ def test_the_last_id_has_the_names_that_polyfills_give_it(name: str) -> None:
         "api-key=1", "apikey=1", "id_token=x", "sessionid=1", "X-Auth-Token=1", "ticket=9",
         "csrf_token=1", "sig=1&expires=2", "_=1699999999", "t=1", "ts=1", "cb=1", "nocache=1",
         "no_cache=1", "cacheBuster=1", "cache=0", "_dc=1", "rnd=0.5", "v=3", "r=1", "nonce=1",
+        "bearer=x", "x-api-key=1", "access_key=1", "PHPSESSID=1", "cache_buster=1", "hmac=1",
+        "X-Amz-Date=1&X-Amz-Credential=2&X-Amz-Signature=3", "Policy=1&Key-Pair-Id=2", "uid=1",
+        "sv=1&se=2&sp=r&sr=b&sig=3", "ngsw-bypass=1", "msclkid=1", "mc_eid=1", "now=1", "user=a",
+        "__cf_chl_tk=1", "cf_clearance=1", "client_id=1", "connect.sid=1", "JSESSIONID=1", "_t=1",
         "evs_preamble=1&evs_polyfill=1", "utm_source=mail", "fbclid=1", "_=1&_=2", "timestamp=",
     ],
 )  # fmt: skip
@@ -110,7 +114,29 @@ def test_parameters_for_others_are_passed_over(more: str) -> None:
     assert read(f"{more}&key=YQ".encode(), "") == read(b"key=YQ", "")
 
 
-@pytest.mark.parametrize("name", ["prefx", "start_rev", "revision", "limit", "filter", "Key", "x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "prefx",
+        "start_rev",
+        "revision",
+        "rev",
+        "limit",
+        "filter",
+        "Key",
+        "x",
+        "author",
+        "_prefix",
+        "keys",
+        "end",
+        "range",
+        "progress",
+        "prevkv",
+        "from",
+        "since",
+        "fragments",
+    ],
+)
 def test_a_misspelt_parameter_is_not_passed_over(name: str) -> None:
     with pytest.raises(DecodeError, match=f"unknown query parameters '{name}'"):
         read(f"key=YQ&{name}=1".encode(), "")

@@ -89,3 +89,9 @@ def test_what_cannot_be_an_etcd_is_refused_with_an_example(
 def test_a_url_that_is_no_string_is_refused() -> None:
     with pytest.raises(TypeError, match="must be a string, not int"):
         parse_targets([2379])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("host", ["None", "none", "undefined", "null", "a..b"])
+def test_a_host_from_an_unset_variable_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match=r"unset|not the name of a host"):
+        parse_targets(f"http://{host}:2379")
