@@ -74,7 +74,8 @@ class Limits:
     """How long a call waits for its part of ``max_bytes_under_way`` before it fails with 429."""
 
     send_timeout: float = 30.0
-    """How long a client may take nothing of a large response before its connection is closed."""
+    """How long a client may take nothing of a response of 64 KiB or more before its connection is
+    closed. A large message of a stream has a second more for each 128 KiB."""
 
     connect_timeout: float = 5.0
     """How long a call waits for a connection to etcd before it fails with 503."""
