@@ -26,7 +26,8 @@ class Answers:
 
     def range(self, message: Any) -> None:
         """Range."""
-        message.count -= self._pairs(message.kvs)
+        if dropped := self._pairs(message.kvs):
+            message.count = max(0, message.count - dropped)
 
     def put(self, message: Any) -> None:
         """Put."""
@@ -34,7 +35,8 @@ class Answers:
 
     def delete_range(self, message: Any) -> None:
         """DeleteRange."""
-        message.deleted -= self._pairs(message.prev_kvs)
+        if dropped := self._pairs(message.prev_kvs):
+            message.deleted = max(0, message.deleted - dropped)
 
     def txn(self, message: Any) -> None:
         """Txn, and transactions in it."""
