@@ -21,7 +21,7 @@ from etcd_asgi.testing import EtcdServer
 from tests.access.calls import as_user, client_of, text
 from tests.conftest import StartEtcd
 from tests.etcds.quick import QUICK
-from tests.etcds.releases import binary_of
+from tests.etcds.releases import RELEASES, binary_of, why_missing
 from tests.hosts.observe import ask, watchers
 from tests.hosts.serving import AppServer, until
 from tests.hosts.target import TIMEOUT
@@ -95,13 +95,16 @@ class Scene:
             self.ask("lease/revoke", {"ID": lease})
 
 
-@pytest.fixture(scope="module")
-def scene(etcd_release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("waiting-")
+@pytest.fixture(scope="module", params=[RELEASES[0], RELEASES[-1]])
+def scene(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    """With the oldest and the newest release: the others jam in the same way."""
+    folder, binary = tmp_path_factory.mktemp("waiting-"), binary_of(request.param)
+    if binary is None:
+        pytest.skip(why_missing(request.param))
     with ExitStack() as stack:
-        etcd = stack.enter_context(
-            EtcdServer(binary_of(etcd_release), args=QUICK, log_path=folder / "etcd.log")
-        )
+        etcd = stack.enter_context(EtcdServer(binary, args=QUICK, log_path=folder / "etcd.log"))
         server = stack.enter_context(
             AppServer(
                 "tests.access.waiting_app:app",

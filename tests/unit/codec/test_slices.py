@@ -59,7 +59,7 @@ def transaction(levels: int, pairs: int) -> Any:
 
 
 @pytest.mark.parametrize("name", RESPONSES)
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(data=st.data(), shown=SHOWN, size=SLICE_BYTES)
 def test_slices_together_are_the_json_of_the_whole(
     name: str, data: st.DataObject, shown: Shown, size: int
@@ -69,7 +69,7 @@ def test_slices_together_are_the_json_of_the_whole(
 
 
 @pytest.mark.parametrize("name", RESPONSES)
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(data=st.data(), shown=SHOWN, size=SLICE_BYTES)
 def test_two_replies_in_one_are_merged_or_refused(
     name: str, data: st.DataObject, shown: Shown, size: int
@@ -81,7 +81,7 @@ def test_two_replies_in_one_are_merged_or_refused(
         assert in_slices(name, reply, shown, None, size) == whole(name, reply, shown)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(data=st.data(), size=SLICE_BYTES, name=st.sampled_from(RESPONSES))
 def test_a_damaged_reply_is_refused_or_converted_as_the_whole(
     data: st.DataObject, size: int, name: str
@@ -94,7 +94,7 @@ def test_a_damaged_reply_is_refused_or_converted_as_the_whole(
         assert text == whole(name, bytes(reply), BASE64)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(reply=st.binary(max_size=40), size=SLICE_BYTES, name=st.sampled_from(RESPONSES))
 def test_any_bytes_are_refused_or_converted_as_the_whole(
     reply: bytes, size: int, name: str
@@ -104,7 +104,7 @@ def test_any_bytes_are_refused_or_converted_as_the_whole(
 
 
 @pytest.mark.parametrize("rpc", RPCS)
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(data=st.data(), shown=SHOWN, size=SLICE_BYTES)
 def test_in_a_namespace_slices_are_the_whole_or_refused(
     rpc: str, data: st.DataObject, shown: Shown, size: int
