@@ -43,7 +43,7 @@ class GrpcStream:
     async def send(self, request: bytes) -> bool:
         """Send a message; false when the call is over."""
         call = self._call
-        return call is not None and await self._is_taken(call.write(request))
+        return call is not None and await self._is_taken(_write(call, request))
 
     async def half_close(self) -> None:
         """Say that no more messages will be sent."""
@@ -110,6 +110,10 @@ class GrpcStream:
             await written
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return False
+        except Exception as error:
+            if not _is_over(error):
+                raise
+            return False
         except asyncio.CancelledError:
             if written.is_cancelled or not _is_closed(call):
                 raise
@@ -123,6 +127,34 @@ class GrpcStream:
         if self._call is not None:
             self._call, self._ending = None, ending
             self._channels.leave(self)
+
+
+def _write(call: Any, request: bytes) -> Awaitable[None]:
+    """Write a message past gRPC's own ``write``, where this call knows such a way.
+
+    If etcd has ended the call meanwhile, that one gives it a status of its own, INTERNAL, and
+    etcd's, which is on its way, is lost.
+
+    Source: grpc src/python/grpcio/grpc/aio/_call.py, _StreamRequestMixin._write.
+    """
+    core, begun = getattr(call, "_cython_call", None), getattr(call, "_metadata_sent", None)
+    if core is None or begun is None:  # an intercepted call, or a later release of grpcio
+        written: Awaitable[None] = call.write(request)
+        return written
+    return _write_to_core(call, core, begun, request)
+
+
+async def _write_to_core(call: Any, core: Any, begun: asyncio.Event, request: bytes) -> None:
+    if not begun.is_set():
+        await begun.wait()
+    if call.done():
+        raise asyncio.InvalidStateError
+    await core.send_serialized_message(request)
+
+
+def _is_over(error: Exception) -> bool:
+    """Tell whether gRPC's core took no message as the call is over."""
+    return any(one.__name__ == "InternalError" for one in type(error).__mro__)
 
 
 def _is_closed(call: Any) -> bool:
