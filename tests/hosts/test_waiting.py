@@ -123,8 +123,9 @@ def test_silent_sockets_and_bodies_and_locks_share_the_places(
         with opened(app, path) as late:
             assert json.loads(late.recv(timeout=TIMEOUT))["message"] == FULL
         assert FULL in answer_of(begun(app, path, 100, "{"))
-        quick = httpx.post(f"{app.url}/etcd/v3/kv/range", json={"key": text("k")})
-        assert quick.status_code == 200
+        # What does not wait needs no place. On a busy machine it may wait after all.
+        url = f"{app.url}/etcd/v3/kv/range"
+        until(lambda: httpx.post(url, json={"key": text("k")}).is_success, "a quick answer")
     until(lambda: queue(etcd, held_lock) == 1, "the keys of those who disconnected gone")
 
 
