@@ -19,6 +19,12 @@ ONE_BYTE = tuple(bytes((number,)) for number in range(MORE))
 
 _FIXED_BYTES = {FIXED64: 8, FIXED32: 4}
 
+_MAX_NUMBER = 2**29 - 1
+"""The largest number of a field."""
+
+_MAX_VARINT_BYTES = 10
+"""64 bits, seven in each byte."""
+
 Field = tuple[int, int, int | None, int]
 """Number, start, start of the content if it has a length, and end."""
 
@@ -56,6 +62,8 @@ def fields(data: bytes, at: int = 0, end: int | None = None) -> Iterator[Field]:
         start = at
         key, at = read_varint(data, at)
         kind, content = key & 7, None
+        if not 0 < key >> 3 <= _MAX_NUMBER:
+            raise Malformed(f"no protobuf message: field number {key >> 3}")
         if kind == VARINT:
             _, at = read_varint(data, at)
         elif kind == DELIMITED:
@@ -74,13 +82,14 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
     """Return the number at *at*, and its end.
 
     Raises:
-        Malformed: the data ends within it.
+        Malformed: the data ends within it, or it is longer than any number.
     """
     value = shift = 0
-    while at < len(data):
+    end = min(len(data), at + _MAX_VARINT_BYTES)
+    while at < end:
         byte = data[at]
         value |= (byte & (MORE - 1)) << shift
         at, shift = at + 1, shift + 7
         if byte < MORE:
             return value, at
-    raise Malformed("no protobuf message: a number is cut off")
+    raise Malformed("no protobuf message: a number is cut off or too long")

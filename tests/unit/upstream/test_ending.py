@@ -1,6 +1,6 @@
 """Calls that never left are made again, or elsewhere; those that may have been carried out are not.
 
-The names here cannot be resolved by anybody, so that no name server is asked for them.
+The names here have a label that is longer than the 63 octets DNS allows, so that no name server is asked for them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from etcd_asgi.upstream import GrpcUpstream, parse_targets
 from etcd_asgi.upstream.ending import UNREACHABLE, Ending
 
 STATUS = "/etcdserverpb.Maintenance/Status"
-NO_NAME, NO_OTHER_NAME = "http://a..b:2379", "http://c..d:2379"
+NO_NAME, NO_OTHER_NAME = (f"http://{letter * 64}:2379" for letter in "ab")
 REFUSED = "http://localhost:1"
 
 TOLD_OF_NO_CONNECTION = [
