@@ -18,18 +18,16 @@ from etcd_asgi.guarded import GuardedTranscoder
 from etcd_asgi.identity import Identities
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.namespace import SCOPED, Namespace
+from etcd_asgi.namespace.sessions import LEASED
 from etcd_asgi.origin import Origins
 from etcd_asgi.passage import Authorize, Passage
 from etcd_asgi.quota import Watching, WatchQuotas
 from etcd_asgi.settings import Limits
 from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream import Upstream
-from etcd_asgi.waiting import User, WaitingCalls, WaitingUpstream
+from etcd_asgi.waiting import WAITING, User, WaitingCalls, WaitingUpstream
 
 logger = logging.getLogger("etcd_asgi")
-
-_SESSIONS = ("Lock.Lock", "Election.Campaign", "Election.Observe", "Election.Proclaim")
-"""RPCs that wait in etcd for a lock or an election, or need a lease that the gateway makes."""
 
 _KEPT = 1024
 """Namespaces, and limits of bodies, that are kept from one request to the next."""
@@ -63,8 +61,6 @@ class Admission:
     def __init__(
         self, rules: Rules, limits: Limits, upstream: Upstream, waiting: WaitingCalls
     ) -> None:
-        if not isinstance(rules.lease_secret, bytes):
-            raise ValueError("lease_secret= takes bytes, such as secrets.token_bytes(32)")
         self.origins = Origins(rules.allowed_origins)
         self.is_open = (
             rules.access is passthrough and rules.authorize is None and rules.audit is None
@@ -119,7 +115,7 @@ class Admission:
         if grant.max_body_bytes is not None:
             limits = self._lesser(grant.max_body_bytes)
         upstream, sessions = self.identities.of(grant, headers), None
-        if transcoder.binding.name in _SESSIONS:
+        if transcoder.binding.rpc in WAITING or transcoder.binding.name in LEASED:
             most = grant.max_waiting_calls
             sessions = WaitingUpstream(upstream, self._waiting, _waits_of(grant), most)
         return GuardedTranscoder(transcoder, passage, upstream, limits, sessions)

@@ -6,49 +6,20 @@ Rule 2: when the reply is there, it is charged with what it really takes until t
 it is more than expected and there is no room, it waits before it is converted; one at a time
 goes on in any case, so that those that wait never wait for each other.
 Rule 3: calls that are expected to bring little neither reserve nor wait.
-
-The size of a reply is expected from recent ones: a larger one counts at once, smaller ones little
-by little.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from functools import cache
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from functools import partial
+from typing import NamedTuple
 
-from google.protobuf.message import DecodeError as ParseError
-
-from etcd_asgi import proto
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.memory import FreedMemory
+from etcd_asgi.per_loop import PerLoop
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
-
-_MIB = 1024 * 1024
-
-LIGHT = 256 * 1024
-"""Bytes. Calls expected to cost no more do not reserve."""
-
-_FIRST_ONE, _FIRST_MANY = 64 * 1024, 4 * _MIB
-"""Bytes expected of a reply for one key, and for an interval, before there has been any."""
-
-_LEAST_ONE, _LEAST_MANY = 4 * 1024, _MIB
-"""Bytes expected at least. As sizes of replies are known only afterwards, the second one bounds the
-number of ranges under way, however small the last ones were: 256 of them by default."""
-
-_SHARES = 16
-"""Of the budget, one interval is expected to take at most one of so many parts."""
-
-_DECAY_BITS = 3
-"""Each smaller reply takes an eighth of the difference off what is expected."""
-
-
-def cost_of_reply(size: int) -> int:
-    """Bytes that a reply of *size* takes while it is converted: itself, and its JSON in base64."""
-    return size * 5 // 2
 
 
 def too_long(size: int, limit: int) -> UpstreamError:
@@ -62,137 +33,8 @@ def too_long(size: int, limit: int) -> UpstreamError:
     return UpstreamError(Code.RESOURCE_EXHAUSTED, text, local=True)
 
 
-class Sizes:
-    """The expected cost of one kind of reply.
-
-    Args:
-        first: bytes, before there has been a reply.
-        least: bytes expected at least.
-        most: bytes expected at most, so that somebody's large replies do not keep all others from
-            asking for little.
-    """
-
-    __slots__ = ("_least", "_most", "expected")
-
-    def __init__(self, first: int, least: int, most: int = 2**62) -> None:
-        self._least = least
-        self._most = most
-        self.expected = first
-        """Bytes."""
-
-    def learn(self, cost: int) -> None:
-        """Take note of what a reply cost."""
-        if cost >= self.expected:
-            self.expected = min(cost, self._most)
-        else:
-            less = self.expected - ((self.expected - cost) >> _DECAY_BITS) - 1
-            self.expected = max(self._least, less)
-
-
-_RANGE_END = 0x12
-"""The tag of ``range_end``: a serialized request without this byte asks for a single key. It is a
-number, as one is found sooner among bytes."""
-
-Parts = tuple[int, int]
-"""How many intervals, and how many single keys, a request asks for."""
-
-ONE: Parts = (0, 1)
-
-
-class Weight:
-    """The expected costs of one RPC's calls.
-
-    Args:
-        one: cost of a reply for one key; of any reply, where *mark* is empty.
-        many: cost of the reply to an interval.
-        mark: a byte that every request has that may bring more than *one*; none has ``None``.
-    """
-
-    __slots__ = ("_many", "_mark", "_one")
-
-    def __init__(self, one: Sizes, many: Sizes, mark: int | None) -> None:
-        self._one = one
-        self._many = many
-        self._mark = mark
-
-    def is_light(self, request: bytes) -> bool:
-        """Tell whether a serialized request's call is expected to cost little."""
-        mark = self._mark
-        return self._one.expected <= LIGHT and (mark is None or mark not in request)
-
-    def parts(self, request: bytes) -> Parts:
-        """Count the intervals and the single keys that a serialized request asks for."""
-        if self._mark is None or self._mark not in request:
-            return ONE
-        return 1, 0
-
-    def cost(self, parts: Parts) -> int:
-        """Bytes that a call is expected to cost."""
-        intervals, keys = parts
-        return intervals * self._many.expected + keys * self._one.expected
-
-    def learn(self, parts: Parts, size: int) -> None:
-        """Take note of the *size* of a reply."""
-        intervals, keys = parts
-        if intervals:
-            self._many.learn(cost_of_reply(size) // intervals)
-        elif keys:
-            self._one.learn(cost_of_reply(size) // keys)
-
-
-class TxnWeight(Weight):
-    """The expected costs of transactions, in which what is read is counted."""
-
-    __slots__ = ()
-
-    def is_light(self, request: bytes) -> bool:
-        """Tell whether a serialized request's call is expected to cost little."""
-        parts = self.parts(request)
-        return not parts[0] and self.cost(parts) <= LIGHT
-
-    def parts(self, request: bytes) -> Parts:
-        """Count the intervals and the single keys that a serialized request asks for.
-
-        One that is nested too deeply for the parser has at most as many: two tags are in each.
-        """
-        try:
-            return _count(_txn_request().FromString(request))
-        except ParseError:
-            return max(1, request.count(b"\n") // 2), 0
-
-
-@cache
-def _txn_request() -> Any:
-    return proto.message_class(proto.message_type("etcdserverpb.TxnRequest"))
-
-
-def _count(txn: Any) -> Parts:
-    """Count what a transaction reads: intervals and single keys of the branch with more of them."""
-    return max(_count_branch(txn.success), _count_branch(txn.failure))
-
-
-def _count_branch(operations: Any) -> Parts:
-    intervals = keys = 0
-    for operation in operations:
-        match operation.WhichOneof("request"):
-            case "request_put":
-                keys += operation.request_put.prev_kv
-            case "request_range":
-                is_interval = bool(operation.request_range.range_end)
-                intervals += is_interval
-                keys += not is_interval
-            case "request_delete_range":
-                one = operation.request_delete_range
-                intervals += one.prev_kv and bool(one.range_end)
-                keys += one.prev_kv and not one.range_end
-            case "request_txn":
-                more, ones = _count(operation.request_txn)
-                intervals, keys = intervals + more, keys + ones
-    return intervals, keys
-
-
 class Hold:
-    """Bytes of a budget that one call has. A context: they are given back at its end."""
+    """Bytes of a budget that one call has, until it is closed."""
 
     __slots__ = ("_is_going", "_ledger", "size")
 
@@ -256,16 +98,12 @@ class Hold:
             self._ledger.wake()
         self.resize(0)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
+    def moved(self) -> Hold:
+        """Give all to another hold, and return that."""
+        other = Hold(self._ledger)
+        other.resize(self.size)
+        self.resize(0)
+        return other
 
 
 class _Waiter(NamedTuple):
@@ -360,42 +198,13 @@ class Budget:
     """The budget of a gateway: one of ``Limits.max_bytes_under_way`` for each event loop."""
 
     def __init__(self, limits: Limits, freed: FreedMemory | None = None) -> None:
-        self._size = limits.max_bytes_under_way
-        self._freed = freed
-        most = max(_FIRST_MANY, limits.max_bytes_under_way // _SHARES)
-        self._ledgers: dict[asyncio.AbstractEventLoop, Ledger] = {}
-        self._one, self._many = Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY, most)
-        self._weights = {
-            "KV.Range": Weight(self._one, self._many, _RANGE_END),
-            "KV.Txn": TxnWeight(self._one, self._many, None),
-            "KV.DeleteRange": Weight(
-                Sizes(_FIRST_ONE, _LEAST_ONE), Sizes(_FIRST_MANY, _LEAST_MANY, most), _RANGE_END
-            ),
-        }
-
-    def weight(self, rpc: str) -> Weight:
-        """Give the expected costs of an RPC, named such as ``KV.Range``."""
-        weight = self._weights.get(rpc)
-        if weight is None:
-            sizes = Sizes(_FIRST_ONE, _LEAST_ONE)
-            weight = self._weights[rpc] = Weight(sizes, sizes, None)
-        return weight
+        self._ledgers = PerLoop(partial(Ledger, limits.max_bytes_under_way, freed))
 
     def hold(self) -> Hold:
         """Make a hold of nothing yet, on the running event loop."""
-        return Hold(self._ledger())
+        return Hold(self._ledgers.here())
 
     @property
     def held(self) -> int:
         """Bytes that calls of the running event loop have."""
-        return self._ledger().held
-
-    def _ledger(self) -> Ledger:
-        loop = asyncio.get_running_loop()
-        return self._ledgers.get(loop) or self._new_ledger(loop)
-
-    def _new_ledger(self, loop: asyncio.AbstractEventLoop) -> Ledger:
-        for one in [one for one in self._ledgers if one.is_closed()]:
-            self._ledgers.pop(one, None)
-        ledger = self._ledgers[loop] = Ledger(self._size, self._freed)
-        return ledger
+        return self._ledgers.here().held

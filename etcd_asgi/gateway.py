@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Self, cast
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocketDisconnect
 
-from etcd_asgi import media
 from etcd_asgi.access import Access, passthrough
 from etcd_asgi.admission import Admission, Rules
 from etcd_asgi.audit import Audit, log_record
 from etcd_asgi.bindings import Kind
-from etcd_asgi.budget import Budget
+from etcd_asgi.bounded_calls import Bounds
 from etcd_asgi.calls import HttpCalls, headers_of
 from etcd_asgi.credentials import Password
-from etcd_asgi.endpoints import routing, watch_query, websocket
-from etcd_asgi.endpoints.answers import (
-    SendFailed,
-    after_short_body,
-    has_disconnected,
-    send_error,
-)
+from etcd_asgi.endpoints import routing, watch_query
+from etcd_asgi.endpoints.answers import after_short_body, send_error
 from etcd_asgi.endpoints.backup import BackupBroken
 from etcd_asgi.endpoints.bodies import ClientGone, drop_body
 from etcd_asgi.endpoints.failures import send_failure
@@ -38,21 +29,20 @@ from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.endpoints.static import StaticFiles
 from etcd_asgi.endpoints.stream import StreamEndpoint
 from etcd_asgi.endpoints.unary import UnaryEndpoint
+from etcd_asgi.endpoints.unexpected import is_disconnect, log_error
 from etcd_asgi.endpoints.vitals import Vitals
 from etcd_asgi.endpoints.websocket import NOT_UPGRADED, WebSocketEndpoint, is_handshake
 from etcd_asgi.errors import DecodeError, Denied
-from etcd_asgi.flavours import Flavour
 from etcd_asgi.memory import FreedMemory
 from etcd_asgi.parameters import check_lending, check_parameters, is_upstream
 from etcd_asgi.passage import Authorize
 from etcd_asgi.routes import DEFAULT_VERSIONS, Route, Routes
 from etcd_asgi.settings import Limits
+from etcd_asgi.socket_calls import SocketCalls
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, complaint, parse_targets
 from etcd_asgi.upstream.targets import Urls
 from etcd_asgi.waiting import WaitingCalls
-
-logger = logging.getLogger("etcd_asgi")
 
 
 class Gateway:
@@ -137,8 +127,8 @@ class Gateway:
         self._admission = Admission(rules, self._limits, self._upstream, self._waiting)
         self._is_open = self._admission.is_open
         self._freed = FreedMemory()
-        budget = Budget(self._limits, self._freed)
-        self._routes = Routes(versions, self._limits, self._upstream, self._waiting, budget)
+        self._bounds = Bounds(self._limits, self._freed)
+        self._routes = Routes(versions, self._limits, self._upstream, self._waiting, self._bounds)
         self._by_path = self._routes.by_path
         self._first = self._routes.first
         vitals = Vitals(self._admission.identities.own(), self._limits, f"{self._first.release}.0")
@@ -147,7 +137,9 @@ class Gateway:
         presence = Presence(self._streams, self._limits.request_timeout, self._freed)
         self._unary = UnaryEndpoint(presence)
         self._calls = HttpCalls(self._admission, self._unary, StreamEndpoint(self._streams))
-        self._sockets = WebSocketEndpoint(self._streams, presence)
+        self._sockets = SocketCalls(
+            self._admission, self._routes, WebSocketEndpoint(self._streams, presence)
+        )
 
     def __repr__(self) -> str:
         prefixes = ", ".join(
@@ -178,7 +170,7 @@ class Gateway:
                 except Exception as error:  # noqa: BLE001 - logged there
                     await self._failed(error, route, scope, receive, send)
             case "websocket":
-                await self._websocket(scope, receive, send)
+                await self._sockets.answer(scope, receive, send)
             case "lifespan":
                 await self._lifespan(receive, send)
 
@@ -191,7 +183,7 @@ class Gateway:
             return  # no call could be made, so there is nothing to end
         self._streams.end_all()
         await self._waiting.aclose()
-        await self._routes.outlasting.aclose()
+        await self._bounds.outlasting.aclose()
         await self._admission.identities.aclose()
         await self._upstream.aclose()
         self._freed.close()
@@ -221,10 +213,10 @@ class Gateway:
         if isinstance(error, DecodeError):  # of its headers: nothing has been answered yet
             with suppress(ClientGone):
                 await send_failure(await after_short_body(scope, receive, send), one, error)
-        elif not await _is_disconnect(error, receive):
+        elif not await is_disconnect(error, receive):
             text = complaint()
             if text is None:
-                _log("error while answering %r", local_path(scope), error)
+                log_error("error while answering %r", local_path(scope), error)
             with suppress(Exception):  # the answer may have begun, or the client may be gone
                 if text is not None:
                     await drop_body(scope, receive)
@@ -255,46 +247,6 @@ class Gateway:
             await routing.wrong_method(scope, early, one)
         return None
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = without_added_slash(local_path(scope), scope)
-        one = self._routes.flavour_of(path)
-        route = None if one is None else self._routes.find(path, one)
-        try:
-            if one is None:
-                raise Denied(404, routing.OUTSIDE)
-            headers = headers_of({**scope, "headers": websocket.carried_headers(scope)})
-            base = None if route is None else route.transcoder
-            if base is not None and (query := scope.get("query_string")):
-                base = base.in_modes(media.socket_modes(query))
-            transcoder = await self._admission.admit_socket(base, headers, scope)
-        except DecodeError as error:
-            await self._refuse(one, Denied(400, str(error)), scope, receive, send)
-            return
-        except Denied as error:
-            await self._refuse(one, error, scope, receive, send)
-            return
-        try:
-            await websocket.accept(scope, receive, send)
-            if transcoder is None:
-                await websocket.unknown_path(send, one)
-            else:
-                await self._sockets.answer(transcoder, headers, receive, send)
-        except Exception as error:  # noqa: BLE001 - logged there
-            if not await _is_disconnect(error, receive):
-                await _break(error, path, send)
-        finally:
-            if transcoder is not None:
-                transcoder.close()
-
-    async def _refuse(
-        self, one: Flavour | None, refusal: Denied, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        try:
-            await routing.refuse_websocket(scope, receive, send, one or self._first, refusal)
-        except (ClientGone, SendFailed) as error:
-            if not await _is_disconnect(error, receive):
-                _log("a WebSocket of %r could not be refused", scope["path"], error)
-
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Stand-alone: nothing to do at startup, connections to close at shutdown."""
         while True:
@@ -305,40 +257,6 @@ class Gateway:
                 await self.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
-
-
-def _log(text: str, path: str, error: Exception) -> None:
-    """Log an error, with its traceback unless it is from sending.
-
-    Most often an answer cannot be sent because its client has disconnected, and not every server
-    tells so: a client shall not be able to fill the log.
-    """
-    if isinstance(error, SendFailed):
-        logger.warning(f"{text}: it cannot be sent: %r", path, error.__cause__)  # noqa: G004
-        logger.debug("this is why:", exc_info=error)
-    else:
-        logger.error(text, path, exc_info=error)
-
-
-async def _break(error: Exception, path: str, send: Send) -> None:
-    """Close a WebSocket for an error that its client is not told."""
-    if complaint() is None:
-        _log("error in a WebSocket of %r", path, error)
-    with suppress(Exception):  # the client may be gone
-        await websocket.broken(send)
-
-
-async def _is_disconnect(error: Exception, receive: Receive) -> bool:
-    """Tell whether a request has ended in *error* as its client has disconnected.
-
-    Servers, and middleware of the host, raise errors of many kinds where they cannot send.
-    """
-    if isinstance(error, SendFailed):
-        return await has_disconnected(receive)
-    return isinstance(error, _DISCONNECTS)
-
-
-_DISCONNECTS = (ClientGone, ClientDisconnect, WebSocketDisconnect)
 
 
 def _audit(audit: bool | Audit | None) -> Audit | None:

@@ -42,13 +42,7 @@ class GuardedTranscoder(Transcoder):
         sessions: WaitingUpstream | None = None,
     ) -> None:
         super().__init__(
-            base.binding,
-            base.flavour,
-            limits,
-            sessions or upstream,
-            base.budget,
-            base.modes,
-            outlasting=base.outlasting,
+            base.binding, base.flavour, limits, sessions or upstream, base.bounds, base.modes
         )
         self._passage = passage
         self._sessions = sessions
@@ -56,7 +50,7 @@ class GuardedTranscoder(Transcoder):
         self.decode_message = base.decode_guarded
         self.parse, self._encode, self._serialize = base.parse, base._encode, base._serialize  # noqa: SLF001
 
-    async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> Reply:
+    async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> bytes | Reply:
         """See :class:`Transcoder`.
 
         Raises:
@@ -70,7 +64,7 @@ class GuardedTranscoder(Transcoder):
             await passage.enter(message)
             left = left_of(timeout, started)
             if self._sessions is None or (session := passage.session(message)) is None:
-                answer, hold = await self.ask(self._serialize(message), metadata, left)
+                answer, hold = await self.calls.ask(self._serialize(message), metadata, left)
             else:
                 leased = self._in_session(message, *session)
                 answer = await self._sessions.in_session(self.binding.rpc, leased, metadata, left)
@@ -89,7 +83,7 @@ class GuardedTranscoder(Transcoder):
             return await self._finish_large(answer, hold, keys)
         reply = self.parse(answer)
         passage.record(keys, Code.OK, reply)
-        return Reply([self._finish(reply)])
+        return self._finish(reply)
 
     async def enter(self, message: Message) -> None:
         """Let a request message of a stream pass.

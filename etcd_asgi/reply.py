@@ -1,12 +1,11 @@
-"""The JSON of a response, in pieces, and the part of the budget that it takes."""
+"""The JSON of a large response, in pieces, and the part of the budget that it takes."""
 
 from __future__ import annotations
 
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractContextManager, closing, nullcontext
 
 from etcd_asgi.budget import Hold
 from etcd_asgi.codec import Unusual
@@ -16,11 +15,11 @@ PIECE_BYTES = 128 * 1024
 
 
 class Reply:
-    """The JSON of one response. A context, at the end of which its bytes are given back."""
+    """The JSON of a large response, until it is closed."""
 
     __slots__ = ("_hold", "_pieces")
 
-    def __init__(self, pieces: list[bytes], hold: Hold | None = None) -> None:
+    def __init__(self, pieces: list[bytes], hold: Hold) -> None:
         self._pieces = pieces
         self._hold = hold
 
@@ -29,11 +28,6 @@ class Reply:
         """Bytes of all pieces that have not been taken."""
         return sum(map(len, self._pieces))
 
-    @property
-    def is_large(self) -> bool:
-        """True for a response that counts for the budget."""
-        return self._hold is not None
-
     def take(self) -> Iterator[bytes]:
         """Iterate over the pieces. Each is given back when the next is asked for."""
         pieces, hold = self._pieces, self._hold
@@ -41,8 +35,7 @@ class Reply:
         while pieces:
             piece = pieces.pop()
             yield piece
-            if hold is not None:
-                hold.resize(max(0, hold.size - len(piece)))
+            hold.resize(max(0, hold.size - len(piece)))
 
     def text(self) -> str:
         """Put the pieces together; there are none afterwards."""
@@ -56,19 +49,15 @@ class Reply:
     def close(self) -> None:
         """Give back what the response takes."""
         self._pieces = []
-        if self._hold is not None:
-            self._hold.close()
+        self._hold.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
+_NOTHING = nullcontext()
+
+
+def held(reply: bytes | Reply) -> AbstractContextManager[object]:
+    """Make a context at the end of which a large response is closed."""
+    return closing(reply) if isinstance(reply, Reply) else _NOTHING
 
 
 async def convert(pieces: Iterator[bytes], whole: Callable[[], bytes], hold: Hold) -> Reply:

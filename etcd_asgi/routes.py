@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from etcd_asgi.arguments import wrong_type
 from etcd_asgi.bindings import Kind, bindings
-from etcd_asgi.budget import Budget
+from etcd_asgi.bounded_calls import Bounds
 from etcd_asgi.flavours import Flavour, flavour
-from etcd_asgi.outlasting import Outlasting
 from etcd_asgi.settings import Limits
 from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream import Upstream
@@ -42,7 +41,7 @@ class Routes:
         limits: of the requests.
         upstream: where calls go.
         waiting: carries those that wait for a lock or an election.
-        budget: of large responses.
+        bounds: of all calls of the gateway.
 
     Raises:
         ValueError: a prefix or flavour that cannot be.
@@ -54,7 +53,7 @@ class Routes:
         limits: Limits,
         upstream: Upstream,
         waiting: WaitingCalls,
-        budget: Budget,
+        bounds: Bounds,
     ) -> None:
         self.flavours = _flavours(versions)
         """By prefix, in the order given."""
@@ -62,19 +61,11 @@ class Routes:
         self.first = next(iter(self.flavours.values()))
         """The flavour of what is outside of every prefix."""
 
-        self.outlasting = Outlasting()
-        """Calls whose clients may have disconnected."""
-
         counted = WaitingUpstream(upstream, waiting)
         self.by_path = {
             f"/{prefix}{binding.path}": Route(
                 Transcoder(
-                    binding,
-                    one,
-                    limits,
-                    counted if binding.rpc in WAITING else upstream,
-                    budget,
-                    outlasting=self.outlasting,
+                    binding, one, limits, counted if binding.rpc in WAITING else upstream, bounds
                 ),
                 one,
                 binding.kind,

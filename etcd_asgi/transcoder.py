@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import product
-from time import monotonic
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError as ParseError
@@ -14,16 +13,14 @@ from google.protobuf.message import Message
 
 from etcd_asgi import codec, proto
 from etcd_asgi.bindings import Binding
-from etcd_asgi.budget import ONE, Budget, Hold, cost_of_reply, too_long
-from etcd_asgi.errors import UpstreamError
+from etcd_asgi.bounded_calls import BoundedCalls, Bounds
+from etcd_asgi.budget import Hold
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.media import DEFAULT, Modes
 from etcd_asgi.metadata import Metadata
-from etcd_asgi.outlasting import TXN, Outlasting, only_reads
 from etcd_asgi.reply import Reply, convert
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import Upstream, UpstreamStream
-from etcd_asgi.upstream.deadlines import exceeded, left_of
 
 T = TypeVar("T")
 
@@ -35,16 +32,14 @@ that cannot be looked into cannot be let out."""
 class Transcoder:
     """Carries the calls of one binding, as one flavour reads JSON."""
 
-    def __init__(  # noqa: PLR0913 - one of each that calls of a gateway share
+    def __init__(
         self,
         binding: Binding,
         flavour: Flavour,
         limits: Limits,
         upstream: Upstream,
-        budget: Budget,
+        bounds: Bounds,
         modes: Modes = DEFAULT,
-        *,
-        outlasting: Outlasting | None = None,
     ) -> None:
         self.binding = binding
         self.flavour = flavour
@@ -59,23 +54,18 @@ class Transcoder:
         self.upstream = upstream
         """Where the calls go."""
 
-        self.outlasting = Outlasting() if outlasting is None else outlasting
-        self.budget = budget
-        self.weight = budget.weight(binding.name)
-        """What the calls are expected to take of the budget."""
-
-        self.is_light = self.weight.is_light if binding.name != TXN else self._is_light_txn
-        """Tell whether a serialized request's call needs nothing but to be made."""
+        self.bounds = bounds
+        self.calls = BoundedCalls(binding, upstream, limits, bounds)
 
     def in_modes(self, modes: Modes) -> Transcoder:
         """The same with bytes as *modes* has them."""
         return self._in_modes[modes]
 
-    async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> Reply:
+    async def unary(self, body: bytes, metadata: Metadata, timeout: float | None) -> bytes | Reply:
         """Carry one message there and one back.
 
         Returns:
-            The response's JSON, to be closed.
+            The response's JSON. If it is large it is in pieces, and to be closed.
 
         Raises:
             DecodeError: the first JSON value of *body* is not the message that the RPC takes.
@@ -84,116 +74,10 @@ class Transcoder:
         decode = self.decode
         is_small = len(body) < self.limits.offload_body_bytes
         request = decode(body) if is_small else await in_thread(decode, body)
-        return await self.exchange(request, metadata, timeout)
-
-    async def exchange(self, request: bytes, metadata: Metadata, timeout: float | None) -> Reply:
-        """Make a call with a serialized message: see :meth:`unary`."""
-        reply, hold = await self.ask(request, metadata, timeout)
+        reply, hold = await self.calls.ask(request, metadata, timeout)
         if hold is None:
-            return Reply([self.encode(reply)])
+            return self.encode(reply)
         return await self.in_slices(reply, hold, self.encode)
-
-    async def take(self, reply: bytes) -> Reply:
-        """Convert the large reply of a call that was expected to cost little."""
-        hold = await self.admit(reply, self.limits.room_timeout)
-        return await self.in_slices(reply, hold, self.encode)
-
-    async def ask(
-        self, request: bytes, metadata: Metadata, timeout: float | None
-    ) -> tuple[bytes, Hold | None]:
-        """Make a call with a serialized message, within the budget.
-
-        Returns:
-            etcd's reply, and what it has of the budget, to be closed, if it is large.
-
-        Raises:
-            UpstreamError: the call ended with a status other than OK, its reply is too long, or
-                there was no room for it.
-        """
-        if not self.is_light(request):
-            return await self._ask_for_much(request, metadata, timeout)
-        reply = await self.upstream.unary(self.binding.rpc, request, metadata, timeout)
-        if len(reply) < self.limits.offload_bytes:
-            return reply, None
-        return reply, await self.admit(reply, self.limits.room_timeout)
-
-    async def _ask_for_much(
-        self, request: bytes, metadata: Metadata, timeout: float | None
-    ) -> tuple[bytes, Hold | None]:
-        weight, hold = self.weight, self.budget.hold()
-        parts = weight.parts(request)
-        try:
-            if cost := weight.cost(parts):
-                started = monotonic()
-                await self._reserve(hold, cost, timeout)
-                timeout = left_of(timeout, started)
-            reply = await self._reply(request, metadata, timeout, hold)
-            weight.learn(parts, len(reply))
-            if len(reply) >= self.limits.offload_bytes:
-                await self._admit(reply, hold, self.limits.room_timeout)
-                return reply, hold
-        except BaseException:
-            hold.close()
-            raise
-        hold.close()
-        return reply, None
-
-    def _is_light_txn(self, request: bytes) -> bool:
-        return self.weight.is_light(request) and not only_reads(TXN, request)
-
-    async def _reply(
-        self, request: bytes, metadata: Metadata, timeout: float | None, hold: Hold
-    ) -> bytes:
-        if not only_reads(self.binding.name, request):
-            return await self.upstream.unary(self.binding.rpc, request, metadata, timeout)
-        if timeout is not None and timeout <= 0:
-            raise exceeded()
-
-        def keep() -> Callable[[], None]:
-            kept = self.budget.hold()
-            kept.resize(hold.size)
-            return kept.close
-
-        call = self.upstream.unary(self.binding.rpc, request, metadata, None)
-        return await self.outlasting.reply(call, timeout, keep)
-
-    async def _reserve(self, hold: Hold, cost: int, timeout: float | None) -> None:
-        wait = self.limits.room_timeout
-        if timeout is None or timeout > wait:
-            await hold.reserve(cost, wait)
-            return
-        try:
-            await hold.reserve(cost, timeout)
-        except UpstreamError:
-            raise exceeded() from None
-
-    async def admit(self, reply: bytes, wait: float | None) -> Hold:
-        """Let a large message of etcd's be converted, once there is room for it.
-
-        Args:
-            reply: the message.
-            wait: seconds at most; ``None``: as long as it takes.
-
-        Returns:
-            What it has of the budget, to be closed.
-
-        Raises:
-            UpstreamError: it is too long, or there was no room for it.
-        """
-        hold = self.budget.hold()
-        self.weight.learn(ONE, len(reply))
-        try:
-            await self._admit(reply, hold, wait)
-        except BaseException:
-            hold.close()
-            raise
-        return hold
-
-    async def _admit(self, reply: bytes, hold: Hold, wait: float | None) -> None:
-        size, limit = len(reply), self.limits.max_answer_bytes
-        if size > limit:
-            raise too_long(size, limit)
-        await hold.go_on(size, cost_of_reply(size), wait)
 
     async def in_slices(
         self,
@@ -303,13 +187,7 @@ class Transcoder:
     def _in_modes(self) -> Mapping[Modes, Transcoder]:
         return {
             modes: Transcoder(
-                self.binding,
-                self.flavour,
-                self.limits,
-                self.upstream,
-                self.budget,
-                modes,
-                outlasting=self.outlasting,
+                self.binding, self.flavour, self.limits, self.upstream, self.bounds, modes
             )
             for modes in (Modes(*ways) for ways in product((False, True), repeat=2))
         }

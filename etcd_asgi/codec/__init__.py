@@ -19,7 +19,8 @@ from etcd_asgi.codec.dialect import Dialect
 from etcd_asgi.codec.encode import compact, encode
 from etcd_asgi.codec.encode import encoder as encoder_of
 from etcd_asgi.codec.shown import BASE64
-from etcd_asgi.codec.slices import Change, Unusual, with_header
+from etcd_asgi.codec.slices import Change, with_header
+from etcd_asgi.codec.spans import Unusual
 from etcd_asgi.codec.text import TEXT
 from etcd_asgi.errors import DecodeError
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import closing
 from typing import Protocol
 
 from google.protobuf.message import Message
@@ -152,7 +153,7 @@ class Conversation:
             await output.add(answer)
             return
         longest = self._transcoder.limits.send_timeout + len(answer) / LEAST_RATE
-        with held:
+        with closing(held):
             try:
                 async with asyncio.timeout(longest):
                     await output.add(answer)
@@ -204,7 +205,7 @@ class Conversation:
             UpstreamError: it is longer than the limit.
         """
         transcoder = self._transcoder
-        hold = await transcoder.admit(answer, None)
+        hold = await transcoder.calls.admit(answer, None)
         try:
             message = await in_thread(transcoder.parse, answer)
             self._answered(message)

@@ -129,7 +129,11 @@ class Presence:
         It is forgotten at once, as memory that is freed soon is used again soon.
         """
         rounds = self._rounds.get(call.get_loop())
-        if rounds is not None and rounds.new.pop(call, _NONE) is _NONE:
+        if rounds is None:
+            return
+        if call in rounds.new:
+            del rounds.new[call]
+        else:
             rounds.end(call)
 
     def raise_reason(self, call: Call) -> None:
@@ -167,14 +171,6 @@ def _this_task() -> Task:
     return task
 
 
-async def _none() -> Any:
-    raise AssertionError("a mark, and never called")
-
-
-_NONE: Receive = _none
-"""Of a look-up that finds nothing: a request that is being read has ``None``."""
-
-
 class _Rounds:
     """Goes round the calls of one event loop: those met for the second time are waiting."""
 
@@ -207,7 +203,9 @@ class _Rounds:
 
     def end(self, call: Call) -> None:
         """Forget a call that a round has met."""
-        if self._met.pop(call, _NONE) is _NONE and (one := self._waiting.pop(call, None)):
+        if call in self._met:
+            del self._met[call]
+        elif (one := self._waiting.pop(call, None)) is not None:
             one.over()
 
     def drop(self) -> None:

@@ -1,14 +1,14 @@
-"""Sending the responses of unary calls, large ones in slices."""
+"""Sending what clients may leave waiting: long responses, in slices, each with a time."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from starlette.types import Message, Send
 
-from etcd_asgi.endpoints.answers import Headers, emit, events
+from etcd_asgi.endpoints.answers import Headers, emit
 from etcd_asgi.endpoints.backup import BackupBroken
 from etcd_asgi.reply import Reply
 
@@ -36,38 +36,28 @@ def stalled(seconds: float) -> ClientStalled:
     return ClientStalled(f"not taken within {seconds:g} s")
 
 
-async def send_reply(send: Send, reply: Reply, fields: Headers, stall: float) -> None:
-    """Send a response with status 200, and close it.
+async def send_long(send: Send, answer: bytes | Reply, fields: Headers, stall: float) -> None:
+    """Send a response with status 200 that a client may leave waiting.
 
     Args:
         send: the client's.
-        reply: the response.
+        answer: the response; a large one goes out in slices.
         fields: headers, in addition to its length.
-        stall: seconds for which the client may take nothing of a large response.
+        stall: seconds for which the client may take nothing of it.
 
     Raises:
         ClientStalled: it took nothing for so long.
         ClientGone: the server says that it has disconnected.
         SendFailed: see :func:`etcd_asgi.endpoints.answers.emit`.
     """
-    with reply:
-        if reply.is_large:
-            await _send_slices(send, reply, fields, stall)
-            return
-        is_timed = reply.size >= BUFFERED_BYTES
-        try:
-            async with asyncio.timeout(stall if is_timed else None):
-                for event in events(200, b"".join(reply.take()), fields):
-                    await emit(send, event)
-        except TimeoutError:
-            raise stalled(stall) from None
-
-
-async def _send_slices(send: Send, reply: Reply, fields: Headers, stall: float) -> None:
-    head = [*fields, (b"content-length", b"%d" % reply.size)]
+    if isinstance(answer, Reply):
+        length, pieces = answer.size, answer.take()
+    else:
+        length, pieces = len(answer), iter((answer,))
+    head = [*fields, (b"content-length", b"%d" % length)]
     await emit(send, {"type": "http.response.start", "status": 200, "headers": head})
     try:
-        for part in _slices(reply):
+        for part in _slices(pieces):
             async with asyncio.timeout(stall):
                 await emit(send, _body(part, more=True))
         await emit(send, _body(b"", more=False))
@@ -75,8 +65,8 @@ async def _send_slices(send: Send, reply: Reply, fields: Headers, stall: float) 
         raise stalled(stall) from None
 
 
-def _slices(reply: Reply) -> Iterator[bytes]:
-    for piece in reply.take():
+def _slices(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
         for at in range(0, len(piece), SLICE_BYTES):
             yield piece[at : at + SLICE_BYTES]
 

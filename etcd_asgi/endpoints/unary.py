@@ -13,11 +13,11 @@ from etcd_asgi.endpoints.answers import CANCELLED, SendFailed, send_error, witho
 from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody, asks_beforehand
 from etcd_asgi.endpoints.failures import Failure, send_failure
 from etcd_asgi.endpoints.presence import Presence
-from etcd_asgi.endpoints.sending import BUFFERED_BYTES, send_reply
+from etcd_asgi.endpoints.sending import BUFFERED_BYTES, send_long
 from etcd_asgi.errors import DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
-from etcd_asgi.metadata import Metadata, RequestHeaders
-from etcd_asgi.reply import Reply
+from etcd_asgi.metadata import RequestHeaders
+from etcd_asgi.reply import Reply, held
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 from etcd_asgi.upstream.deadlines import left_of
@@ -58,8 +58,9 @@ class UnaryEndpoint:
                     data = event.get("body", b"")
                     if 0 < len(data) <= transcoder.small_body_bytes:
                         self._presence.listen(task, receive)
-                        answer = await _call(transcoder, data, headers.metadata)
-                        await _send(answer, transcoder, send)
+                        answer = await transcoder.unary(data, headers.metadata, None)
+                        with held(answer):
+                            await _send(answer, transcoder, send)
             except CancelledError:
                 self._presence.raise_reason(task)
                 raise
@@ -87,7 +88,7 @@ class UnaryEndpoint:
     ) -> None:
         """Answer one request; a client that leaves gets none, and its call is cancelled."""
         flavour, body = transcoder.flavour, RequestBody(receive)
-        reply: Reply | None = None
+        reply: bytes | Reply | None = None
         try:
             limit, timeout = transcoder.limits.max_body_bytes, headers.timeout
             started = 0.0 if timeout is None else monotonic()
@@ -98,8 +99,8 @@ class UnaryEndpoint:
             left = left_of(timeout, started)
             with self._presence.during(body.after):
                 reply = await transcoder.unary(data, headers.metadata, left)
-                with reply:
-                    await _send_reply(reply, transcoder, await _after_body(body, scope, send))
+                with held(reply):
+                    await _send(reply, transcoder, await _after_body(body, scope, send))
         except (ClientGone, BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
             if reply is None:  # else the client has disconnected while it was answered
                 if not isinstance(failure, ClientGone):
@@ -107,32 +108,14 @@ class UnaryEndpoint:
                 await _fail(failure, flavour, send)
 
 
-async def _call(transcoder: Transcoder, data: bytes, metadata: Metadata) -> bytes | Reply:
-    """Carry a small message there and its reply back, without a deadline."""
-    request = transcoder.decode(data)
-    if not transcoder.is_light(request):
-        return await transcoder.exchange(request, metadata, None)
-    reply = await transcoder.upstream.unary(transcoder.binding.rpc, request, metadata, None)
-    if len(reply) < transcoder.limits.offload_bytes:
-        return transcoder.encode(reply)
-    return await transcoder.take(reply)
-
-
-async def _send_reply(reply: Reply, transcoder: Transcoder, send: Send) -> None:
-    fields = (transcoder.content_type, _UPSTREAM)
-    with suppress(ClientGone):
-        await send_reply(send, reply, fields, transcoder.limits.send_timeout)
-
-
 async def _send(answer: bytes | Reply, transcoder: Transcoder, send: Send) -> None:
-    """Send the reply of a call that etcd has ended with OK."""
-    if not isinstance(answer, bytes):
-        await _send_reply(answer, transcoder, send)
+    """Send the response of a call that etcd has ended with OK."""
+    fields = [transcoder.content_type, _UPSTREAM]
+    if isinstance(answer, Reply) or len(answer) >= BUFFERED_BYTES:
+        with suppress(ClientGone):
+            await send_long(send, answer, fields, transcoder.limits.send_timeout)
         return
-    if len(answer) >= BUFFERED_BYTES:
-        await _send_reply(Reply([answer]), transcoder, send)
-        return
-    fields = [transcoder.content_type, _UPSTREAM, (b"content-length", b"%d" % len(answer))]
+    fields.append((b"content-length", b"%d" % len(answer)))
     try:  # not with emit(), which costs a small call twice what its header does
         await send({"type": "http.response.start", "status": 200, "headers": fields})
         await send({"type": "http.response.body", "body": answer})

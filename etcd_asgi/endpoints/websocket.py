@@ -27,7 +27,7 @@ from etcd_asgi.endpoints.sending import ClientStalled
 from etcd_asgi.errors import CLOSING, DecodeError, Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders
-from etcd_asgi.reply import Reply
+from etcd_asgi.reply import Reply, held
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 
@@ -80,7 +80,7 @@ class WebSocketEndpoint:
             value = await source.next()
         with self._presence.during(source.after):
             reply = await transcoder.unary(value, headers.metadata, headers.timeout)
-        with reply:
+        with held(reply):
             await socket.reply(reply, transcoder.limits.send_timeout)
 
     async def _stream(
@@ -114,19 +114,20 @@ class Socket:
         """
         await self._text(message.decode())
 
-    async def reply(self, reply: Reply, stall: float) -> None:
+    async def reply(self, reply: bytes | Reply, stall: float) -> None:
         """Send the response of a unary call: one message, which has to be put together for that.
 
         Args:
             reply: the response.
-            stall: seconds that the client may take for a large one.
+            stall: seconds that the client may take for it.
 
         Raises:
             ClientGone: it did not take it in that time, or has disconnected.
         """
+        text = reply.decode() if isinstance(reply, bytes) else reply.text()
         try:
-            async with asyncio.timeout(stall if reply.is_large else None):
-                await self._text(reply.text())
+            async with asyncio.timeout(stall):
+                await self._text(text)
         except TimeoutError:
             raise ClientGone from None
 

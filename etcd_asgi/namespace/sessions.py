@@ -19,6 +19,10 @@ SESSION_TTL = 60
 """Seconds. Source: etcd client/v3/concurrency/session.go, defaultSessionTTL."""
 
 
+LEASED = frozenset({"Lock.Lock", "Election.Campaign", "Election.Proclaim"})
+"""RPCs whose requests may want a lease: see :func:`unleased`."""
+
+
 def unleased(rpc: str, message: Any) -> Any | None:
     """The part of a request that wants a lease and has none.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from functools import partial
 
 from etcd_asgi.credentials import Password
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata, without_login
+from etcd_asgi.per_loop import PerLoop
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.deadlines import exceeded
@@ -38,7 +40,7 @@ class Tokens:
         self._upstream = upstream
         self.limits = limits
         self._known: OrderedDict[Password, Login] = OrderedDict()
-        self._by_loop: dict[asyncio.AbstractEventLoop, Logins] = {}
+        self._logins = PerLoop(partial(Logins, upstream, limits, self._remember))
 
     def known(self, credentials: Password) -> str | None:
         """The token, if no login is needed to tell; empty: etcd's auth is off."""
@@ -82,7 +84,7 @@ class Tokens:
 
     async def aclose(self) -> None:
         """End the logins of the running event loop. Tokens stay good."""
-        logins = self._by_loop.pop(asyncio.get_running_loop(), None)
+        logins = self._logins.take()
         if logins is not None:
             await logins.aclose()
 
@@ -106,7 +108,7 @@ class Tokens:
 
     async def _log_in(self, credentials: Password, timeout: float | None) -> Login:
         """Wait for the login that is under way, or a new one."""
-        task = self._logins().start(credentials)
+        task = self._logins.here().start(credentials)
         done, _ = await asyncio.wait({task}, timeout=timeout)
         if not done:
             raise exceeded()
@@ -116,16 +118,6 @@ class Tokens:
         if isinstance(error, UpstreamError):  # one of its own for each who waits
             raise UpstreamError(error.code, error.message, local=error.local)
         return task.result()
-
-    def _logins(self) -> Logins:
-        loop = asyncio.get_running_loop()
-        logins = self._by_loop.get(loop)
-        if logins is None:
-            for one in list(self._by_loop):
-                if one.is_closed():
-                    self._by_loop.pop(one, None)
-            logins = self._by_loop[loop] = Logins(self._upstream, self.limits, self._remember)
-        return logins
 
 
 _ACCEPT = "grpcgateway-accept"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from etcd_asgi.errors import CLOSING, UpstreamError
 from etcd_asgi.metadata import Metadata
+from etcd_asgi.per_loop import PerLoop
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import Upstream, UpstreamStream
@@ -33,14 +33,14 @@ class WaitingCalls:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.places = Places(limits)
-        self._on_loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
+        self._on_loops = PerLoop(partial(_OnLoop, limits))
 
     def __len__(self) -> int:
         return len(self.places)
 
     def unary(self, upstream: Upstream, rpc: str, metadata: Metadata, user: User) -> WaitingUnary:
         """Begin a call that has a place of *user*."""
-        here = self._here()
+        here = self._on_loops.here()
         release = partial(self._release, here, user)
         call = WaitingUnary(upstream, rpc, metadata, self.limits, here.pacer, release)
         here.calls.add(call)
@@ -48,14 +48,14 @@ class WaitingCalls:
 
     def stream(self, call: UpstreamStream, timeout: float | None, user: User) -> WaitingStream:
         """Take over a stream that has a place of *user*."""
-        here = self._here()
+        here = self._on_loops.here()
         one = WaitingStream(call, timeout, here.pacer, partial(self._release, here, user))
         here.calls.add(one)
         return one
 
     async def aclose(self) -> None:
         """End the calls of the running event loop, and wait until they have ended."""
-        here = self._on_loops.pop(asyncio.get_running_loop(), None)
+        here = self._on_loops.take()
         if here is None:
             return
         for call in list(here.calls):
@@ -65,16 +65,6 @@ class WaitingCalls:
     def _release(self, here: _OnLoop, user: User, call: Call) -> None:
         here.calls.discard(call)
         self.places.give_back(user)
-
-    def _here(self) -> _OnLoop:
-        loop = asyncio.get_running_loop()
-        return self._on_loops.get(loop) or self._new(loop)
-
-    def _new(self, loop: asyncio.AbstractEventLoop) -> _OnLoop:
-        for one in [one for one in self._on_loops if one.is_closed()]:
-            self._on_loops.pop(one, None)
-        here = self._on_loops[loop] = _OnLoop(self.limits)
-        return here
 
 
 class _OnLoop:

@@ -12,8 +12,9 @@ import pytest
 
 from etcd_asgi.testing import EtcdServer
 from tests.hosts import hosts
+from tests.hosts.observe import ask
 from tests.hosts.serving import AppServer
-from tests.hosts.target import TIMEOUT, Target
+from tests.hosts.target import TIMEOUT, Target, text
 
 Serve = Callable[..., AppServer]
 """``serve(app, etcd_url, server="uvicorn", *args)``"""
@@ -62,3 +63,12 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 def key() -> str:
     """A key, or prefix of keys, that no other test uses."""
     return f"hosts/{uuid.uuid4()}/"
+
+
+@pytest.fixture
+def held_lock(etcd: EtcdServer, key: str) -> Iterator[str]:
+    """The name of a lock that somebody else holds."""
+    lease = ask(etcd, "lease/grant", {"TTL": 600})["ID"]
+    ask(etcd, "lock/lock", {"name": text(key), "lease": lease})
+    yield key
+    ask(etcd, "lease/revoke", {"ID": lease})

@@ -2,23 +2,11 @@
 
 import json
 import socket
-from collections.abc import Iterator
-
-import pytest
 
 from etcd_asgi.testing import EtcdServer
-from tests.hosts.observe import ask, queue
+from tests.hosts.observe import queue
 from tests.hosts.serving import until
 from tests.hosts.target import Target, text
-
-
-@pytest.fixture
-def held_lock(etcd: EtcdServer, key: str) -> Iterator[str]:
-    """The name of a lock that somebody else holds."""
-    lease = ask(etcd, "lease/grant", {"TTL": 600})["ID"]
-    ask(etcd, "lock/lock", {"name": text(key), "lease": lease})
-    yield key
-    ask(etcd, "lease/revoke", {"ID": lease})
 
 
 def test_a_client_that_leaves_gives_up_its_place_in_the_queue_for_a_lock(

@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from etcd_asgi.testing import EtcdServer
 from tests.hosts.conftest import Serve
-from tests.hosts.observe import ask, queue
+from tests.hosts.observe import queue
 from tests.hosts.serving import SERVERS, AppServer, until
 from tests.hosts.target import TIMEOUT, text
 
@@ -39,15 +39,6 @@ def nothing_is_left(app: AppServer) -> Iterator[None]:
     yield
     until(lambda: places(app) == 0, "all places given back")
     assert "Traceback" not in app.log, app.log
-
-
-@pytest.fixture
-def held_lock(etcd: EtcdServer, key: str) -> Iterator[str]:
-    """The name of a lock that somebody else holds."""
-    lease = ask(etcd, "lease/grant", {"TTL": 600})["ID"]
-    ask(etcd, "lock/lock", {"name": text(key), "lease": lease})
-    yield key
-    ask(etcd, "lease/revoke", {"ID": lease})
 
 
 def places(app: AppServer) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -13,12 +13,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcd_asgi.bindings import bindings
-from etcd_asgi.budget import LIGHT, Budget, Hold, cost_of_reply
+from etcd_asgi.bounded_calls import Bounds
+from etcd_asgi.budget import Budget, Hold
 from etcd_asgi.codec import Unusual
 from etcd_asgi.errors import UpstreamError
+from etcd_asgi.expected_costs import (
+    INTERVAL,
+    LIGHT,
+    ONE,
+    Asked,
+    ExpectedCosts,
+    Weight,
+    cost_of_reply,
+)
 from etcd_asgi.flavours import flavour
 from etcd_asgi.metadata import Metadata
-from etcd_asgi.reply import Reply, convert
+from etcd_asgi.reply import Reply, convert, held
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
@@ -32,6 +42,10 @@ BINDINGS = {binding.name: binding for binding in bindings()}
 
 def budget_of(size: int = SIZE) -> Budget:
     return Budget(Limits(max_bytes_under_way=size))
+
+
+def weight_of(rpc: str, size: int = SIZE) -> Weight:
+    return ExpectedCosts(Limits(max_bytes_under_way=size)).of(rpc)
 
 
 async def turns() -> None:
@@ -142,40 +156,40 @@ async def test_one_reply_goes_on_however_full_the_budget_is() -> None:
 
 
 def test_a_larger_reply_is_expected_at_once_and_a_smaller_one_little_by_little() -> None:
-    weight = budget_of(3200 * MIB).weight("KV.Range")
-    parts = weight.parts(request("KV.Range", key=b"a", range_end=b"b").SerializeToString())
-    assert weight.cost(parts) == 4 * MIB  # before anything is known
-    weight.learn(parts, 400 * MIB)
-    assert weight.cost(parts) == 200 * MIB  # a sixteenth of the budget: others ask for less
+    weight = weight_of("KV.Range", 3200 * MIB)
+    asked = weight.asked(request("KV.Range", key=b"a", range_end=b"b").SerializeToString())
+    assert weight.cost(asked) == 4 * MIB  # before anything is known
+    weight.learn(asked, 400 * MIB)
+    assert weight.cost(asked) == 200 * MIB  # a sixteenth of the budget: others ask for less
     for _ in range(200):
-        weight.learn(parts, 100)
-    weight.learn(parts, 40 * MIB)
-    assert weight.cost(parts) == cost_of_reply(40 * MIB)
-    weight.learn(parts, 100)
-    assert 80 * MIB < weight.cost(parts) < cost_of_reply(40 * MIB)
+        weight.learn(asked, 100)
+    weight.learn(asked, 40 * MIB)
+    assert weight.cost(asked) == cost_of_reply(40 * MIB)
+    weight.learn(asked, 100)
+    assert 80 * MIB < weight.cost(asked) < cost_of_reply(40 * MIB)
     for _ in range(200):
-        weight.learn(parts, 100)
-    assert weight.cost(parts) == MIB
+        weight.learn(asked, 100)
+    assert weight.cost(asked) == MIB
 
 
 @pytest.mark.parametrize(
-    ("rpc", "fields", "parts"),
+    ("rpc", "fields", "asked"),
     [
-        ("KV.Range", {"key": b"a"}, (0, 1)),
-        ("KV.Range", {"key": b"a", "range_end": b"\0"}, (1, 0)),
-        ("KV.Put", {"key": b"a\n\n\x12", "value": b"\n" * 1000}, (0, 1)),
-        ("KV.DeleteRange", {"key": b"a", "range_end": b"b", "prev_kv": True}, (1, 0)),
+        ("KV.Range", {"key": b"a"}, ONE),
+        ("KV.Range", {"key": b"a", "range_end": b"\0"}, INTERVAL),
+        ("KV.Put", {"key": b"a\n\n\x12", "value": b"\n" * 1000}, ONE),
+        ("KV.DeleteRange", {"key": b"a", "range_end": b"b", "prev_kv": True}, INTERVAL),
     ],
 )
-def test_intervals_are_told_from_single_keys(rpc: str, fields: Any, parts: Any) -> None:
-    weight = budget_of().weight(rpc)
+def test_intervals_are_told_from_single_keys(rpc: str, fields: Any, asked: Asked) -> None:
+    weight = weight_of(rpc)
     message = request(rpc, **fields).SerializeToString()
-    assert weight.parts(message) == parts
-    assert weight.is_light(message) == (parts == (0, 1))
+    assert weight.asked(message) == asked
+    assert (weight.heavy(message) is None) == (asked == ONE)
 
 
 def test_a_transaction_counts_what_its_larger_branch_reads() -> None:
-    weight, txn = budget_of().weight("KV.Txn"), new("TxnRequest")
+    weight, txn = weight_of("KV.Txn"), new("TxnRequest")
     for _ in range(3):
         txn.success.add().request_range.CopyFrom(new("RangeRequest", key=b"a", range_end=b"b"))
     inner = txn.failure.add().request_txn
@@ -186,35 +200,35 @@ def test_a_transaction_counts_what_its_larger_branch_reads() -> None:
     inner.success.add().request_delete_range.range_end = b"x"
     inner.success[-1].request_delete_range.prev_kv = True
     message = txn.SerializeToString()
-    assert not weight.is_light(message)
-    assert weight.parts(message) == (61, 1)
-    assert weight.cost((61, 1)) > 61 * 4 * MIB
+    assert weight.heavy(message) is not None
+    assert weight.asked(message) == (61, 1, False)
+    assert weight.cost(Asked(61, 1)) > 61 * 4 * MIB
 
 
 def test_a_transaction_that_reads_nothing_costs_nothing() -> None:
-    weight, txn = budget_of().weight("KV.Txn"), new("TxnRequest")
+    weight, txn = weight_of("KV.Txn"), new("TxnRequest")
     for number in range(9):
         txn.success.add().request_put.key = b"%d" % number
-    assert weight.cost(weight.parts(txn.SerializeToString())) == 0
+    assert weight.cost(weight.asked(txn.SerializeToString())) == 0
 
 
 def test_a_transaction_too_deep_for_the_parser_counts_at_least_what_it_reads() -> None:
-    weight, txn = budget_of().weight("KV.Txn"), new("TxnRequest")
+    weight, txn = weight_of("KV.Txn"), new("TxnRequest")
     inner = txn
     for _ in range(60):
         inner.success.add().request_range.CopyFrom(new("RangeRequest", key=b"a", range_end=b"b"))
         inner = inner.success.add().request_txn
     message = txn.SerializeToString()
-    assert not weight.is_light(message)
-    assert 60 <= weight.parts(message)[0] < 200
+    assert weight.heavy(message) is not None
+    assert 60 <= weight.asked(message).intervals < 200
 
 
 def test_calls_for_one_key_reserve_once_their_replies_are_large() -> None:
-    weight = budget_of().weight("KV.Range")
+    weight = weight_of("KV.Range")
     message = request("KV.Range", key=b"a").SerializeToString()
-    assert weight.is_light(message)
-    weight.learn((0, 1), LIGHT)
-    assert not weight.is_light(message)
+    assert weight.heavy(message) is None
+    weight.learn(ONE, LIGHT)
+    assert weight.heavy(message) is not None
 
 
 STEPS = st.lists(
@@ -252,8 +266,9 @@ class DrawnUpstream:
 async def carry(transcoder: Transcoder, number: int) -> None:
     """Call, and read the response, or part of it."""
     body = b'{"key":"YQ==","range_end":"Yg=="}' if number % 3 else b'{"key":"YQ=="}'
-    with await transcoder.unary(body, [], None) as reply:
-        for _ in reply.take():
+    reply = await transcoder.unary(body, [], None)
+    with held(reply):
+        for _ in reply.take() if isinstance(reply, Reply) else (reply,):
             await asyncio.sleep(0)
             if number % 5 == 4:
                 break
@@ -266,13 +281,14 @@ def test_whatever_becomes_of_calls_all_is_given_back(steps: list[tuple[str, int,
         limits = Limits(
             max_bytes_under_way=5 * MIB, max_answer_bytes=2 * MIB, offload_bytes=64 * 1024
         )
-        upstream, budget = DrawnUpstream(), Budget(limits)
+        upstream, bounds = DrawnUpstream(), Bounds(limits)
+        budget = bounds.budget
         transcoder: Transcoder = Transcoder(
             BINDINGS["KV.Range"],
             flavour("3.6"),
             limits,
             upstream,  # type: ignore[arg-type]  # all that is used of one
-            budget,
+            bounds,
         )
         tasks: list[asyncio.Task[None]] = []
         for step, at, size in steps:
@@ -301,8 +317,9 @@ def test_whatever_becomes_of_calls_all_is_given_back(steps: list[tuple[str, int,
 @pytest.mark.parametrize("end", ["fails", "is too long", "is cancelled"])
 async def test_a_call_that_ends_early_gives_its_bytes_back(body: bytes, end: str) -> None:
     limits = Limits(max_answer_bytes=MIB)
-    upstream, budget = DrawnUpstream(), Budget(limits)
-    transcoder = Transcoder(BINDINGS["KV.Range"], flavour("3.6"), limits, upstream, budget)  # type: ignore[arg-type]  # as above
+    upstream, bounds = DrawnUpstream(), Bounds(limits)
+    budget = bounds.budget
+    transcoder = Transcoder(BINDINGS["KV.Range"], flavour("3.6"), limits, upstream, bounds)  # type: ignore[arg-type]  # as above
     task = asyncio.create_task(transcoder.unary(body, [], None))
     await until(lambda: bool(upstream.calls))
     assert (budget.held > 0) == (b"range_end" in body)
@@ -318,8 +335,9 @@ async def test_a_call_that_ends_early_gives_its_bytes_back(body: bytes, end: str
 
 async def test_a_reply_that_is_cancelled_while_it_waits_gives_its_bytes_back() -> None:
     limits = Limits(max_bytes_under_way=2 * MIB)
-    upstream, budget = DrawnUpstream(), Budget(limits)
-    transcoder = Transcoder(BINDINGS["KV.Range"], flavour("3.6"), limits, upstream, budget)  # type: ignore[arg-type]  # as above
+    upstream, bounds = DrawnUpstream(), Bounds(limits)
+    budget = bounds.budget
+    transcoder = Transcoder(BINDINGS["KV.Range"], flavour("3.6"), limits, upstream, bounds)  # type: ignore[arg-type]  # as above
     first = budget.hold()
     await first.go_on(1, 2 * MIB, LONG)
     task = asyncio.create_task(transcoder.unary(b'{"key":"YQ=="}', [], None))
@@ -385,7 +403,7 @@ async def test_what_cannot_be_converted_in_slices_is_converted_as_a_whole() -> N
         yield b"part"
         raise Unusual("odd")
 
-    with await convert(unusual(), lambda: b"the whole", hold) as reply:
+    with closing(await convert(unusual(), lambda: b"the whole", hold)) as reply:
         assert b"".join(reply.take()) == b"the whole"
     assert budget.held == 0
 
@@ -393,7 +411,7 @@ async def test_what_cannot_be_converted_in_slices_is_converted_as_a_whole() -> N
 async def test_a_response_gives_back_what_has_been_sent() -> None:
     budget = budget_of()
     hold = await reserved(budget, 30)
-    with Reply([b"a" * 10, b"b" * 20], hold) as reply:
+    with closing(Reply([b"a" * 10, b"b" * 20], hold)) as reply:
         pieces = reply.take()
         assert (next(pieces), budget.held) == (b"a" * 10, 30)
         assert (next(pieces), budget.held) == (b"b" * 20, 20)

@@ -32,8 +32,7 @@ GATEWAYS = {
 
 async def state(_request: Request) -> JSONResponse:
     gc.collect()
-    routes = [next(iter(one._routes.by_path.values())) for one in GATEWAYS.values()]
-    held = sum(route.transcoder.budget.held for route in routes)
+    held = sum(one._bounds.budget.held for one in GATEWAYS.values())
     answer = {"held": held, "peak": memory("VmHWM"), "memory": memory("VmRSS")}
     reset_peak()
     return JSONResponse(answer)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from google.protobuf.message import DecodeError as ParseError
 from google.protobuf.message import Message
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from etcd_asgi import codec, proto
@@ -16,7 +16,7 @@ from etcd_asgi.bindings import bindings
 from etcd_asgi.codec import slices
 from etcd_asgi.codec.encode import encoder
 from etcd_asgi.codec.shown import BASE64, Shown
-from etcd_asgi.codec.slices import Unusual
+from etcd_asgi.codec.spans import Unusual
 from etcd_asgi.codec.text import TEXT
 from etcd_asgi.namespace import SCOPED, Namespace
 from tests.unit.codec.messages import messages
@@ -96,6 +96,9 @@ def test_a_damaged_reply_is_refused_or_converted_as_the_whole(
 
 @settings(max_examples=80)
 @given(reply=st.binary(max_size=40), size=SLICE_BYTES, name=st.sampled_from(RESPONSES))
+@example(reply=b"\0\0", size=1, name="etcdserverpb.AlarmResponse")  # a field with number 0
+@example(reply=b"\xf8" + b"\xff" * 5 + b"\1\0", size=1, name="etcdserverpb.AlarmResponse")
+@example(reply=b"\x78" + b"\x80" * 10 + b"\0", size=1, name="etcdserverpb.AlarmResponse")
 def test_any_bytes_are_refused_or_converted_as_the_whole(
     reply: bytes, size: int, name: str
 ) -> None:
