@@ -1,6 +1,7 @@
 """Calls that never left are made again, or elsewhere; those that may have been carried out are not.
 
-The names here have a label that is longer than the 63 octets DNS allows, so that no name server is asked for them.
+The names here have a label that is longer than the 63 octets DNS allows, so that no name server is
+asked for them.
 """
 
 from __future__ import annotations
