@@ -5,8 +5,8 @@ from __future__ import annotations
 from time import monotonic
 
 from etcd_asgi.bindings import Binding
-from etcd_asgi.budget import Budget, Hold, too_long
-from etcd_asgi.errors import UpstreamError
+from etcd_asgi.budget import Budget, Hold
+from etcd_asgi.errors import UpstreamError, too_long
 from etcd_asgi.expected_costs import ONE, Asked, ExpectedCosts, cost_of_reply
 from etcd_asgi.memory import FreedMemory
 from etcd_asgi.metadata import Metadata

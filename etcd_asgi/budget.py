@@ -22,17 +22,6 @@ from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 
 
-def too_long(size: int, limit: int) -> UpstreamError:
-    """Make the error of a message of etcd's that has *size* bytes, more than *limit*."""
-    text = (
-        f"etcd's response has {size} bytes, and this gateway takes at most {limit}"
-        " (Limits.max_answer_bytes): ask for fewer keys, with limit, keys_only or a smaller range,"
-        " for fewer ranges in one transaction, or for a watch with fragment; what the request was"
-        " to write is written"
-    )
-    return UpstreamError(Code.RESOURCE_EXHAUSTED, text, local=True)
-
-
 class Hold:
     """Bytes of a budget that one call has, until it is closed."""
 

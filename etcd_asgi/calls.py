@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from etcd_asgi import media
 from etcd_asgi.admission import Admission
 from etcd_asgi.bindings import Kind
+from etcd_asgi.codec.modes import Modes
 from etcd_asgi.endpoints import routing, sse, watch_query
 from etcd_asgi.endpoints.answers import after_short_body
 from etcd_asgi.endpoints.failures import send_failure
@@ -75,7 +76,7 @@ class HttpCalls:
             query = watch_query.read(scope["query_string"], sse.last_event_id(scope))
             modes = media.modes("", headers.accept)
             if query.text is not None:
-                modes = media.Modes(answer=query.text)
+                modes = Modes(answer=query.text)
             base = route.transcoder.in_modes(modes)
             transcoder = await self._admission.admit(base, headers, scope)
         except (DecodeError, Denied) as error:

@@ -3,9 +3,15 @@
 ::
 
     EtcdAsgiError
-    ├── DecodeError      the request's JSON is not the message that the RPC takes
-    ├── UpstreamError    the call to etcd ended with a gRPC status other than OK
-    └── Denied           the host's ``access`` refused the request
+    ├── DecodeError           the request's JSON is not the message that the RPC takes
+    ├── BodyTooLarge          the request's body is longer than the limit
+    ├── Denied                the host's ``access`` refused the request
+    ├── UpstreamError         the call to etcd ended with a gRPC status other than OK
+    ├── HookError             a function of the host raised what it must not
+    ├── ClientDisconnected    there is nobody to respond to
+    ├── SendFailed            the server could not send
+    └── ResponseBroken        the response has begun, and must not seem whole
+        └── ClientStalled     the client takes no more of it
 """
 
 from __future__ import annotations
@@ -102,6 +108,71 @@ class Denied(EtcdAsgiError):
     def code(self) -> Code:
         """The gRPC code that stands in the body beside the HTTP status."""
         return _CODES.get(self.status, Code.UNKNOWN)
+
+
+class ClientDisconnected(EtcdAsgiError):
+    """The client left before its request was whole: there is nobody to answer."""
+
+
+class BodyTooLarge(EtcdAsgiError):
+    """The body is longer than the limit. ``str()`` is the text for the client."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"request body is too large: at most {limit} bytes are taken (max_body_bytes of Limits"
+            " or of the grant; etcd has a limit of its own, --max-request-bytes)"
+        )
+
+
+class HookError(EtcdAsgiError):
+    """A function of the host raised what would mean something else than its mistake."""
+
+
+class SendFailed(EtcdAsgiError):
+    """The server, or middleware of the host, could not send; the cause tells how.
+
+    Most often the client has disconnected: servers say so in ways of their own.
+    """
+
+
+class ResponseBroken(EtcdAsgiError):
+    """A file that cannot be completed.
+
+    The server must break the connection off, so that nobody takes what has gone out for a backup.
+    """
+
+
+class ClientStalled(ResponseBroken):
+    """A client that takes no more of a response. The server must close its connection."""
+
+
+Failure = BodyTooLarge | DecodeError | Denied
+"""What is wrong with a request, found on this side."""
+
+
+def as_error(failure: Failure, *, local: bool = True) -> UpstreamError:
+    """What ends a call with *failure*; not *local* when the call had begun."""
+    if isinstance(failure, Denied):
+        return UpstreamError(failure.code, failure.message, local=local)
+    large = isinstance(failure, BodyTooLarge)
+    code = Code.RESOURCE_EXHAUSTED if large else Code.INVALID_ARGUMENT
+    return UpstreamError(code, str(failure), local=local)
+
+
+def too_long(size: int, limit: int) -> UpstreamError:
+    """Make the error of a message of etcd's that has *size* bytes, more than *limit*."""
+    text = (
+        f"etcd's response has {size} bytes, and this gateway takes at most {limit}"
+        " (Limits.max_answer_bytes): ask for fewer keys, with limit, keys_only or a smaller range,"
+        " for fewer ranges in one transaction, or for a watch with fragment; what the request was"
+        " to write is written"
+    )
+    return UpstreamError(Code.RESOURCE_EXHAUSTED, text, local=True)
+
+
+def too_slow(seconds: float) -> Denied:
+    """Return the refusal of a request that has not come in time."""
+    return Denied(408, f"no whole request came within {seconds:g} s (Limits.request_timeout)")
 
 
 def _checked(headers: object) -> dict[str, str]:

@@ -19,8 +19,7 @@ from etcd_asgi.calls import HttpCalls, headers_of
 from etcd_asgi.credentials import Password
 from etcd_asgi.endpoints import routing, watch_query
 from etcd_asgi.endpoints.answers import after_short_body, send_error
-from etcd_asgi.endpoints.backup import BackupBroken
-from etcd_asgi.endpoints.bodies import ClientGone, drop_body
+from etcd_asgi.endpoints.bodies import drop_body
 from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
 from etcd_asgi.endpoints.open_streams import OpenStreams
@@ -32,7 +31,7 @@ from etcd_asgi.endpoints.unary import UnaryEndpoint
 from etcd_asgi.endpoints.unexpected import is_disconnect, log_error
 from etcd_asgi.endpoints.vitals import Vitals
 from etcd_asgi.endpoints.websocket import NOT_UPGRADED, WebSocketEndpoint, is_handshake
-from etcd_asgi.errors import DecodeError, Denied
+from etcd_asgi.errors import ClientDisconnected, DecodeError, Denied, ResponseBroken
 from etcd_asgi.memory import FreedMemory
 from etcd_asgi.parameters import check_lending, check_parameters, is_upstream
 from etcd_asgi.passage import Authorize
@@ -165,7 +164,7 @@ class Gateway:
                         await self._unary.answer_plain(base, headers, scope, receive, send)
                     else:
                         await self._calls.post(route, headers, scope, receive, send)
-                except (HTTPException, BackupBroken):
+                except (HTTPException, ResponseBroken):
                     raise  # from the host's receive or send, or an answer that must not seem whole
                 except Exception as error:  # noqa: BLE001 - logged there
                     await self._failed(error, route, scope, receive, send)
@@ -211,7 +210,7 @@ class Gateway:
         """End a request for which no endpoint has found an answer."""
         one = route.flavour if route else self._routes.flavour_of(local_path(scope)) or self._first
         if isinstance(error, DecodeError):  # of its headers: nothing has been answered yet
-            with suppress(ClientGone):
+            with suppress(ClientDisconnected):
                 await send_failure(await after_short_body(scope, receive, send), one, error)
         elif not await is_disconnect(error, receive):
             text = complaint()

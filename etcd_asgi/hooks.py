@@ -10,11 +10,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from etcd_asgi.errors import DecodeError, Denied
-
-
-class HookError(Exception):
-    """A function of the host raised what would mean something else than its mistake."""
+from etcd_asgi.errors import DecodeError, Denied, HookError
 
 
 async def ask(hook: Callable[..., Any], *args: Any) -> Any:

@@ -9,41 +9,20 @@ it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from etcd_asgi.codec.modes import BASE64, JSON, PARAMETER, TEXT, Modes
 from etcd_asgi.errors import DecodeError, Denied
 
-JSON = "application/json"
 EVENTS = "text/event-stream"
 
-PARAMETER = "bytes"
-_TEXT, _BASE64 = "text", "base64"
 _ANSWERS = frozenset({"*/*", "application/*", "text/*", JSON, EVENTS})
 """The media ranges that an answer can be in; parameters of others are not ours."""
 
-_BASE64_JSON = JSON.encode()
-_TEXT_JSON = f"{JSON}; {PARAMETER}={_TEXT}".encode()
 
 _MAX_QUERY_FIELDS = 100
 _LONGEST = 8192
 """Characters of a header that are looked at. Some servers take headers of many MiB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Modes:
-    """Whether bytes are text, each way."""
-
-    body: bool = False
-    answer: bool = False
-
-    @property
-    def content_type(self) -> bytes:
-        """The answer's."""
-        return _TEXT_JSON if self.answer else _BASE64_JSON
-
-
-DEFAULT = Modes()
 
 
 def modes(content_type: str, accept: str) -> Modes:
@@ -54,10 +33,10 @@ def modes(content_type: str, accept: str) -> Modes:
         Denied: the response should have.
     """
     _, parameters = _parsed(content_type[:_LONGEST])
-    given = parameters.get(PARAMETER, _BASE64)
-    if given not in (_TEXT, _BASE64):
+    given = parameters.get(PARAMETER, BASE64)
+    if given not in (TEXT, BASE64):
         raise DecodeError(f"Content-Type has {_unknown(given)}")
-    return Modes(given == _TEXT, (_answer(accept) or given) == _TEXT)
+    return Modes(given == TEXT, (_answer(accept) or given) == TEXT)
 
 
 def socket_modes(query: bytes) -> Modes:
@@ -72,12 +51,12 @@ def socket_modes(query: bytes) -> Modes:
         )
     except ValueError:
         raise DecodeError(f"the query has more than {_MAX_QUERY_FIELDS} parameters") from None
-    given = [value for name, value in fields if name == PARAMETER] or [_BASE64]
+    given = [value for name, value in fields if name == PARAMETER] or [BASE64]
     if len(given) > 1:
         raise DecodeError(f"the query has {PARAMETER}= more than once")
-    if given[0] not in (_TEXT, _BASE64):
+    if given[0] not in (TEXT, BASE64):
         raise DecodeError(f"the query has {_unknown(given[0])}")
-    return Modes(given[0] == _TEXT, given[0] == _TEXT)
+    return Modes(given[0] == TEXT, given[0] == TEXT)
 
 
 def wants_events(accept: str) -> bool:
@@ -105,7 +84,7 @@ def _answer(accept: str) -> str | None:
     return chosen
 
 
-_TELLING = {None: 0, _BASE64: 1, _TEXT: 2}
+_TELLING = {None: 0, BASE64: 1, TEXT: 2}
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -130,4 +109,4 @@ def _quality(parameters: dict[str, str]) -> float:
 
 
 def _unknown(given: str | None) -> str:
-    return f"{PARAMETER}={str(given)[:40]!r}: use {PARAMETER}={_TEXT} or {PARAMETER}={_BASE64}"
+    return f"{PARAMETER}={str(given)[:40]!r}: use {PARAMETER}={TEXT} or {PARAMETER}={BASE64}"

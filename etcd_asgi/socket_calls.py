@@ -10,12 +10,10 @@ from etcd_asgi import media
 from etcd_asgi.admission import Admission
 from etcd_asgi.calls import headers_of
 from etcd_asgi.endpoints import routing, websocket
-from etcd_asgi.endpoints.answers import SendFailed
-from etcd_asgi.endpoints.bodies import ClientGone
 from etcd_asgi.endpoints.paths import local_path, without_added_slash
 from etcd_asgi.endpoints.unexpected import is_disconnect, log_error
 from etcd_asgi.endpoints.websocket import WebSocketEndpoint
-from etcd_asgi.errors import DecodeError, Denied
+from etcd_asgi.errors import ClientDisconnected, DecodeError, Denied, SendFailed
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.routes import Routes
 from etcd_asgi.upstream import complaint
@@ -71,7 +69,7 @@ class SocketCalls:
         first = self._routes.first
         try:
             await routing.refuse_websocket(scope, receive, send, one or first, refusal)
-        except (ClientGone, SendFailed) as error:
+        except (ClientDisconnected, SendFailed) as error:
             if not await is_disconnect(error, receive):
                 log_error("a WebSocket of %r could not be refused", scope["path"], error)
 

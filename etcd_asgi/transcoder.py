@@ -15,8 +15,8 @@ from etcd_asgi import codec, proto
 from etcd_asgi.bindings import Binding
 from etcd_asgi.bounded_calls import BoundedCalls, Bounds
 from etcd_asgi.budget import Hold
+from etcd_asgi.codec.modes import DEFAULT, Modes
 from etcd_asgi.flavours import Flavour
-from etcd_asgi.media import DEFAULT, Modes
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.reply import Reply, convert
 from etcd_asgi.settings import Limits

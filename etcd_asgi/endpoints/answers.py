@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Iterable
 
 from starlette.types import Message, Receive, Scope, Send
 
-from etcd_asgi.endpoints.bodies import ClientGone, asks_beforehand, skip_short
-from etcd_asgi.errors import Denied
+from etcd_asgi.endpoints.bodies import asks_beforehand, skip_short
+from etcd_asgi.errors import ClientDisconnected, Denied, SendFailed
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
 
@@ -131,25 +131,18 @@ async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
         await emit(send, event)
 
 
-class SendFailed(Exception):
-    """The server, or middleware of the host, could not send; the cause tells how.
-
-    Most often the client has disconnected: servers say so in ways of their own.
-    """
-
-
 async def emit(send: Send, event: Message) -> None:
     """Send an ASGI message.
 
     Raises:
-        ClientGone: the server says that nobody is there to read it.
+        ClientDisconnected: the server says that nobody is there to read it.
         SendFailed: it cannot be sent, for another reason or for this one.
     """
     try:
         await send(event)
     except OSError:
-        raise ClientGone from None
-    except (ClientGone, SendFailed):
+        raise ClientDisconnected from None
+    except (ClientDisconnected, SendFailed):
         raise
     except Exception as error:
         raise SendFailed from error

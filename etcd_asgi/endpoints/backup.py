@@ -17,9 +17,8 @@ from typing import Any
 from starlette.types import Scope, Send
 
 from etcd_asgi.endpoints.answers import CANCELLED, send_error
-from etcd_asgi.endpoints.bodies import ClientGone
 from etcd_asgi.endpoints.lines import Flow
-from etcd_asgi.errors import UpstreamError
+from etcd_asgi.errors import ClientDisconnected, ResponseBroken, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
@@ -34,13 +33,6 @@ _HEADERS = (
 _DIGEST_BYTES = sha256().digest_size
 
 DAMAGED = "the snapshot does not match its SHA-256 digest"
-
-
-class BackupBroken(Exception):
-    """A file that cannot be completed.
-
-    The server must break the connection off, so that nobody takes what has gone out for a backup.
-    """
 
 
 def wants_file(transcoder: Transcoder, scope: Scope) -> bool:
@@ -70,7 +62,7 @@ class Backup:
         """Send what has come, except its end.
 
         Raises:
-            ClientGone: the server says that nobody is there to read it.
+            ClientDisconnected: the server says that nobody is there to read it.
         """
         data = self._held + blob
         piece, self._held = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
@@ -85,24 +77,24 @@ class Backup:
         """Send the last bytes, if they are the digest of all before.
 
         Raises:
-            BackupBroken: they are not.
+            ResponseBroken: they are not.
         """
         if not self._flow.begun or self._held != self._digest.digest():
             await self.fail(UpstreamError(Code.DATA_LOSS, DAMAGED, local=True))
             return
-        with suppress(ClientGone):
+        with suppress(ClientDisconnected):
             await self._flow.end(self._held)
 
     async def fail(self, error: UpstreamError) -> None:
         """Answer with an error, while nothing of the file has gone out.
 
         Raises:
-            BackupBroken: something has.
+            ResponseBroken: something has.
         """
         if self._flow.begun:
             logger.error("a backup was broken off: %s", error.message)
-            raise BackupBroken(error.message)
-        with suppress(ClientGone):
+            raise ResponseBroken(error.message)
+        with suppress(ClientDisconnected):
             await send_error(self._flow.emit, self._flavour, error.code, error.message)
 
     async def abandon(self) -> None:

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 from starlette.websockets import WebSocketDisconnect
 
-from etcd_asgi.errors import DecodeError
+from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError
 from etcd_asgi.framing import Splitter
 from etcd_asgi.metadata import Headers
 
@@ -22,20 +22,6 @@ the same, with less patience."""
 
 _SHORT_BYTES = 256 * 1024
 """How much of a body is read and dropped to keep the connection of a request that was refused."""
-
-
-class ClientGone(Exception):
-    """The client left before its request was whole: there is nobody to answer."""
-
-
-class BodyTooLarge(Exception):
-    """The body is longer than the limit. ``str()`` is the text for the client."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"request body is too large: at most {limit} bytes are taken (max_body_bytes of Limits"
-            " or of the grant; etcd has a limit of its own, --max-request-bytes)"
-        )
 
 
 class RequestBody:
@@ -64,7 +50,7 @@ class RequestBody:
 
         Raises:
             BodyTooLarge: it is longer than *limit*.
-            ClientGone: the client left.
+            ClientDisconnected: the client left.
             DecodeError: a body was announced and none arrives.
         """
         if declared_length(scope["headers"]) > limit:
@@ -160,24 +146,24 @@ async def received(receive: Receive) -> Message:
     message: it becomes one here too.
 
     Raises:
-        ClientGone: the server says that nobody is there.
+        ClientDisconnected: the server says that nobody is there.
     """
     try:
         return await receive()
     except (ClientDisconnect, WebSocketDisconnect):
         return {"type": "http.disconnect"}
     except OSError:
-        raise ClientGone from None
+        raise ClientDisconnected from None
 
 
 def body_of(event: Message) -> bytes:
     """Return the part of the body in an ASGI message.
 
     Raises:
-        ClientGone: it says that the client has disconnected.
+        ClientDisconnected: it says that the client has disconnected.
     """
     if event["type"] == "http.disconnect":
-        raise ClientGone
+        raise ClientDisconnected
     piece: bytes = event.get("body", b"")
     return piece
 

@@ -17,13 +17,18 @@ from starlette.exceptions import HTTPException
 
 from etcd_asgi.bindings import Kind
 from etcd_asgi.budget import Hold
-from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
-from etcd_asgi.endpoints.failures import Failure, as_error
-from etcd_asgi.endpoints.inputs import Input
-from etcd_asgi.endpoints.presence import too_slow
-from etcd_asgi.endpoints.sending import LEAST_RATE, stalled
+from etcd_asgi.endpoints.stalled_client import LEAST_RATE, stalled
 from etcd_asgi.endpoints.watching import Watches, asks_for_something, is_empty
-from etcd_asgi.errors import DecodeError, Denied, UpstreamError
+from etcd_asgi.errors import (
+    BodyTooLarge,
+    ClientDisconnected,
+    DecodeError,
+    Denied,
+    Failure,
+    UpstreamError,
+    as_error,
+    too_slow,
+)
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.status import Code
@@ -47,8 +52,35 @@ _ANSWER_GRACE = 1.0
 _CANCELED = "context canceled"
 """With code 1 or 2, as the release of the proxy has it."""
 
-End = ClientGone | Failure | HTTPException | UpstreamError | None
+End = ClientDisconnected | Failure | HTTPException | UpstreamError | None
 """How a conversation was ended from this side; ``None``: as if etcd had ended it with OK."""
+
+
+class Input(Protocol):
+    """The client's side of a streaming call."""
+
+    async def next(self) -> bytes | None:
+        """The next JSON value; ``None`` at the end of the input.
+
+        Raises:
+            DecodeError: a value has begun that no JSON begins with, or a body that was announced
+                does not arrive.
+            BodyTooLarge: a value is longer than the limit.
+            ClientDisconnected: the client left.
+        """
+        ...
+
+    def is_over(self) -> bool:
+        """Whether it is known already that :meth:`next` would be the end."""
+        ...
+
+    async def left(self) -> bool:
+        """Wait for the client to leave, and drop what else it sends.
+
+        Returns:
+            Whether the client left; false when that cannot be heard.
+        """
+        ...
 
 
 class Output(Protocol):
@@ -62,7 +94,7 @@ class Output(Protocol):
         """Send a converted answer.
 
         Raises:
-            ClientGone: the server says that nobody is there to read it.
+            ClientDisconnected: the server says that nobody is there to read it.
         """
         ...
 
@@ -121,7 +153,7 @@ class Conversation:
             DecodeError: the first request is not what the RPC takes, or etcd would never answer it.
             Denied: the first request may not pass.
             BodyTooLarge: it is longer than the limit.
-            ClientGone: the client left.
+            ClientDisconnected: the client left.
             UpstreamError: the call cannot be started, or ended with a status other than OK, or a
                 later request is wrong.
             HTTPException: out of the host's own ``receive``, before the first request.
@@ -223,8 +255,8 @@ class Conversation:
         try:
             await self._talk(metadata, deadline)
             if await self._left():
-                self.end(ClientGone())
-        except (ClientGone, UpstreamError) as error:
+                self.end(ClientDisconnected())
+        except (ClientDisconnected, UpstreamError) as error:
             self.end(error)
         except (DecodeError, Denied, BodyTooLarge, HTTPException) as error:
             await self._end_with_fault(error)
@@ -241,7 +273,7 @@ class Conversation:
         patience = _ANSWER_GRACE if self._is_awaited() else 0
         self.loop.call_later(patience, self.end, self._fault)
         if await self._left():
-            self.end(ClientGone())
+            self.end(ClientDisconnected())
 
     def _is_awaited(self) -> bool:
         """Whether etcd has not answered all requests yet."""

@@ -15,10 +15,9 @@ from starlette.types import Send
 
 from etcd_asgi import framing
 from etcd_asgi.endpoints.answers import CANCELLED, send_error
-from etcd_asgi.endpoints.bodies import ClientGone
 from etcd_asgi.endpoints.lines import Flow
 from etcd_asgi.endpoints.tracking import Told, WatchTrack
-from etcd_asgi.errors import UpstreamError
+from etcd_asgi.errors import ClientDisconnected, UpstreamError
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 
@@ -84,7 +83,7 @@ class Events:
         """Send an event. The head goes out before the first.
 
         Raises:
-            ClientGone: the server says that nobody is there to read it.
+            ClientDisconnected: the server says that nobody is there to read it.
         """
         if not event:
             return
@@ -97,7 +96,7 @@ class Events:
     async def end(self) -> None:
         """End the answer as etcd ended the call, with OK."""
         self.close()
-        with suppress(ClientGone):
+        with suppress(ClientDisconnected):
             async with self._lock:
                 await self._flow.end(b"" if self.begun else await self._begin())
 
@@ -106,7 +105,7 @@ class Events:
         self.close()
         flavour, flow = self._transcoder.flavour, self._flow
         body = flavour.stream_error(error.code, error.message)
-        with suppress(ClientGone):
+        with suppress(ClientDisconnected):
             async with self._lock:
                 if self.begun:
                     await flow.end(framing.event(_ERROR, body.rstrip(b"\n")))

@@ -7,13 +7,11 @@ from random import uniform
 
 from google.protobuf.message import Message
 
-from etcd_asgi.endpoints.bodies import ClientGone
-from etcd_asgi.endpoints.conversation import Conversation, End, Output
+from etcd_asgi.endpoints.conversation import Conversation, End, Input, Output
 from etcd_asgi.endpoints.events import Events
-from etcd_asgi.endpoints.inputs import Input
 from etcd_asgi.endpoints.tracking import WatchTrack
 from etcd_asgi.endpoints.watching import Watches
-from etcd_asgi.errors import UpstreamError
+from etcd_asgi.errors import ClientDisconnected, UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
@@ -89,7 +87,7 @@ class Following(Conversation):
         return request
 
     async def _receive(self, call: UpstreamStream, output: Output) -> bytes | None:
-        self._output.start(lambda: self.end(ClientGone()))
+        self._output.start(lambda: self.end(ClientDisconnected()))
         while True:
             try:
                 answer = await self._next(self._call or call, output)

@@ -3,48 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
 
 from starlette.types import Message, Receive
 
 from etcd_asgi.codec import check_begun
-from etcd_asgi.endpoints.bodies import (
-    BodyTooLarge,
-    ClientGone,
-    body_of,
-    leave,
-    received,
-    refuse_if_lost,
-)
+from etcd_asgi.endpoints.bodies import body_of, leave, received, refuse_if_lost
+from etcd_asgi.errors import BodyTooLarge, ClientDisconnected
 from etcd_asgi.framing import Splitter
 from etcd_asgi.metadata import Headers
-
-
-class Input(Protocol):
-    """The client's side of a streaming call."""
-
-    async def next(self) -> bytes | None:
-        """The next JSON value; ``None`` at the end of the input.
-
-        Raises:
-            DecodeError: a value has begun that no JSON begins with, or a body that was announced
-                does not arrive.
-            BodyTooLarge: a value is longer than the limit.
-            ClientGone: the client left.
-        """
-        ...
-
-    def is_over(self) -> bool:
-        """Whether it is known already that :meth:`next` would be the end."""
-        ...
-
-    async def left(self) -> bool:
-        """Wait for the client to leave, and drop what else it sends.
-
-        Returns:
-            Whether the client left; false when that cannot be heard.
-        """
-        ...
 
 
 class HttpInput:
@@ -68,7 +34,10 @@ class HttpInput:
         """``None`` once the body has been read: a watch may go on for long."""
 
     async def next(self) -> bytes | None:
-        """See :class:`Input`. Values may be cut anywhere by the pieces of the body."""
+        """See :class:`~etcd_asgi.endpoints.conversation.Input`.
+
+        Values may be cut anywhere by the pieces of the body.
+        """
         if self._values is None:
             return None
         while (value := await self._values.next()) is None and self._more:
@@ -87,12 +56,28 @@ class HttpInput:
         return value
 
     def is_over(self) -> bool:
-        """See :class:`Input`."""
+        """See :class:`~etcd_asgi.endpoints.conversation.Input`."""
         return self._values is None
 
     async def left(self) -> bool:
-        """See :class:`Input`."""
+        """See :class:`~etcd_asgi.endpoints.conversation.Input`."""
         return await leave(self._receive, ended=not self._more)
+
+
+class QueryInput(HttpInput):
+    """The one request of a GET, and then the client's leave."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, receive: Receive, request: bytes) -> None:
+        super().__init__(receive, 0)
+        self._values = None
+        self._request: bytes | None = request
+
+    async def next(self) -> bytes | None:
+        """See :class:`~etcd_asgi.endpoints.conversation.Input`."""
+        request, self._request = self._request, None
+        return request
 
 
 class SocketInput:
@@ -109,22 +94,25 @@ class SocketInput:
         self._values = _Values(limit)
 
     async def next(self) -> bytes:
-        """See :class:`Input`. Values may span messages, and messages may hold several."""
+        """See :class:`~etcd_asgi.endpoints.conversation.Input`.
+
+        Values may span messages, and messages may hold several.
+        """
         while (value := await self._values.next()) is None:
             event = await received(self._receive)
             if event["type"] != "websocket.receive":
-                raise ClientGone
+                raise ClientDisconnected
             text = event.get("text")
             piece = event.get("bytes") or b"" if text is None else text.encode("utf-8", "replace")
             self._values.add(piece + b"\n")
         return value
 
     def is_over(self) -> bool:
-        """See :class:`Input`."""
+        """See :class:`~etcd_asgi.endpoints.conversation.Input`."""
         return False
 
     async def left(self) -> bool:
-        """See :class:`Input`."""
+        """See :class:`~etcd_asgi.endpoints.conversation.Input`."""
         await self.after()
         return True
 

@@ -9,8 +9,7 @@ from starlette.types import Message as Event
 from starlette.types import Send
 
 from etcd_asgi.endpoints.answers import CANCELLED, Headers, emit, send_error
-from etcd_asgi.endpoints.bodies import ClientGone
-from etcd_asgi.errors import UpstreamError
+from etcd_asgi.errors import ClientDisconnected, UpstreamError
 from etcd_asgi.status import Code
 from etcd_asgi.transcoder import Transcoder
 
@@ -28,7 +27,7 @@ class Flow:
     """The events of an answer whose length nobody knows.
 
     Raises:
-        ClientGone: from every method, when the server says that nobody is there to read.
+        ClientDisconnected: from every method, when the server says that nobody is there to read.
     """
 
     __slots__ = ("_send", "begun")
@@ -77,7 +76,7 @@ class Lines:
         """Send a line. The head goes out before the first.
 
         Raises:
-            ClientGone: the server says that nobody is there to read it.
+            ClientDisconnected: the server says that nobody is there to read it.
         """
         if not self._flow.begun:
             await self._flow.begin(200, (self._transcoder.content_type, _METADATA))
@@ -85,7 +84,7 @@ class Lines:
 
     async def end(self) -> None:
         """End the answer as etcd ended the call, with OK."""
-        with suppress(ClientGone):
+        with suppress(ClientDisconnected):
             if not self._flow.begun:
                 with_type = self._transcoder.flavour.empty_stream_type
                 await self._flow.begin(200, (_TYPE,) if with_type else ())
@@ -94,7 +93,7 @@ class Lines:
     async def fail(self, error: UpstreamError) -> None:
         """End the answer with an error: its own HTTP status if nothing was sent, else a line."""
         flow, flavour = self._flow, self._transcoder.flavour
-        with suppress(ClientGone):
+        with suppress(ClientDisconnected):
             if not flow.begun and error.local:
                 await send_error(flow.emit, flavour, error.code, error.message)
                 return

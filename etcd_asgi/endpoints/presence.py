@@ -10,9 +10,8 @@ from typing import Any
 
 from starlette.types import Receive
 
-from etcd_asgi.endpoints.bodies import ClientGone
 from etcd_asgi.endpoints.open_streams import OpenStreams
-from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.errors import ClientDisconnected, Denied, UpstreamError, too_slow
 from etcd_asgi.memory import FreedMemory
 from etcd_asgi.settings import Limits
 
@@ -31,7 +30,7 @@ class _Block:
 Call = Task | _Block
 """What a call is known by."""
 
-Reason = ClientGone | Denied | UpstreamError
+Reason = ClientDisconnected | Denied | UpstreamError
 """Why a request that waited was ended."""
 
 _GRACE = 0.02
@@ -42,11 +41,6 @@ _LEAVES = ("http.disconnect", "websocket.disconnect")
 
 _LISTENING = 10.0
 """Seconds for which the server may take to tell the listener that the request is over."""
-
-
-def too_slow(seconds: float) -> Denied:
-    """Return the refusal of a request that has not come in time."""
-    return Denied(408, f"no whole request came within {seconds:g} s (Limits.request_timeout)")
 
 
 class Presence:
@@ -86,7 +80,7 @@ class Presence:
             receive: see :meth:`listen`; ``None``: the block reads the request.
 
         Raises:
-            ClientGone: out of the block: the client disconnected.
+            ClientDisconnected: out of the block: the client disconnected.
             Denied: out of a block that reads: the request has not come in time.
             UpstreamError: too many wait already, or the gateway is closed.
         """
@@ -140,7 +134,7 @@ class Presence:
         """Raise the reason why the task of *call* is cancelled, if it was ended here.
 
         Raises:
-            ClientGone: see :meth:`during`.
+            ClientDisconnected: see :meth:`during`.
             Denied: see :meth:`during`.
             UpstreamError: see :meth:`during`.
         """
@@ -292,4 +286,4 @@ class _Waiting:
         except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
             return
         if event["type"] in _LEAVES:
-            self._cancel(ClientGone())
+            self._cancel(ClientDisconnected())

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from starlette.types import Message, Send
 
 from etcd_asgi.endpoints.answers import Headers, emit
-from etcd_asgi.endpoints.backup import BackupBroken
+from etcd_asgi.endpoints.stalled_client import stalled
 from etcd_asgi.reply import Reply
 
 logger = logging.getLogger("etcd_asgi")
@@ -18,22 +18,9 @@ SLICE_BYTES = 256 * 1024
 """Longest ASGI message of a body: what a client that stalls has not taken stays this small."""
 
 
-class ClientStalled(BackupBroken):
-    """A client that takes no more of a response. The server must close its connection."""
-
-
 BUFFERED_BYTES = 64 * 1024
 """Shorter responses are sent before their clients take them: they stay in the buffers of servers
 and of the operating system."""
-
-LEAST_RATE = 128 * 1024
-"""Bytes in a second that a client must take of a large message of a stream, which is sent whole."""
-
-
-def stalled(seconds: float) -> ClientStalled:
-    """Log that a client has taken too little, and make the error that closes its connection."""
-    logger.warning("a client did not take a response within %g s: closed", seconds)
-    return ClientStalled(f"not taken within {seconds:g} s")
 
 
 async def send_long(send: Send, answer: bytes | Reply, fields: Headers, stall: float) -> None:
@@ -47,7 +34,7 @@ async def send_long(send: Send, answer: bytes | Reply, fields: Headers, stall: f
 
     Raises:
         ClientStalled: it took nothing for so long.
-        ClientGone: the server says that it has disconnected.
+        ClientDisconnected: the server says that it has disconnected.
         SendFailed: see :func:`etcd_asgi.endpoints.answers.emit`.
     """
     if isinstance(answer, Reply):

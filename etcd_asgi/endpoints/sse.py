@@ -6,13 +6,14 @@ from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints import watch_query
 from etcd_asgi.endpoints.answers import after_short_body
+from etcd_asgi.endpoints.conversation import Input
 from etcd_asgi.endpoints.events import Events
 from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.following import Following
-from etcd_asgi.endpoints.inputs import HttpInput, Input
+from etcd_asgi.endpoints.inputs import HttpInput, QueryInput
 from etcd_asgi.endpoints.stream import StreamEndpoint
 from etcd_asgi.endpoints.tracking import WatchTrack
-from etcd_asgi.endpoints.watch_query import QueryInput, WatchQuery
+from etcd_asgi.endpoints.watch_query import WatchQuery
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.transcoder import Transcoder

@@ -8,13 +8,12 @@ from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.endpoints.answers import without_reading
 from etcd_asgi.endpoints.backup import Backup, wants_file
-from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.conversation import Conversation, Output
 from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.inputs import HttpInput
 from etcd_asgi.endpoints.lines import Lines
 from etcd_asgi.endpoints.open_streams import OpenStreams
-from etcd_asgi.errors import DecodeError, Denied, UpstreamError
+from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError, Denied, UpstreamError
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.transcoder import Transcoder
 
@@ -54,7 +53,7 @@ class StreamEndpoint:
         The head goes out with the first line, so that an error before it has its HTTP status.
 
         Raises:
-            BackupBroken: a file could not be completed; for the server, see there.
+            ResponseBroken: a file could not be completed; for the server, see there.
         """
         as_file = wants_file(transcoder, scope)
         output = Backup(send, transcoder.flavour) if as_file else Lines(send, transcoder)
@@ -73,7 +72,7 @@ class StreamEndpoint:
         """Carry a conversation to its end, and *output* with it.
 
         Raises:
-            BackupBroken: see :meth:`answer`.
+            ResponseBroken: see :meth:`answer`.
         """
         try:
             with self._streams.entered(conversation):
@@ -81,7 +80,7 @@ class StreamEndpoint:
             await output.end()
         except UpstreamError as error:
             await output.fail(error)
-        except ClientGone:
+        except ClientDisconnected:
             await output.abandon()
         except (BodyTooLarge, DecodeError, Denied) as failure:
             early = send if conversation.input_over else without_reading(scope, send)

@@ -9,12 +9,20 @@ from time import monotonic
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from etcd_asgi.endpoints.answers import CANCELLED, SendFailed, send_error, without_reading
-from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody, asks_beforehand
-from etcd_asgi.endpoints.failures import Failure, send_failure
+from etcd_asgi.endpoints.answers import CANCELLED, send_error, without_reading
+from etcd_asgi.endpoints.bodies import RequestBody, asks_beforehand
+from etcd_asgi.endpoints.failures import send_failure
 from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.endpoints.sending import BUFFERED_BYTES, send_long
-from etcd_asgi.errors import DecodeError, Denied, UpstreamError
+from etcd_asgi.errors import (
+    BodyTooLarge,
+    ClientDisconnected,
+    DecodeError,
+    Denied,
+    Failure,
+    SendFailed,
+    UpstreamError,
+)
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.reply import Reply, held
@@ -69,8 +77,8 @@ class UnaryEndpoint:
         except (ClientDisconnect, OSError):
             if event is not None:
                 raise
-            await _fail(ClientGone(), transcoder.flavour, send)
-        except (ClientGone, DecodeError, Denied, UpstreamError) as failure:
+            await _fail(ClientDisconnected(), transcoder.flavour, send)
+        except (ClientDisconnected, DecodeError, Denied, UpstreamError) as failure:
             if answer is None:  # else the client has disconnected while it was answered
                 early = without_reading(scope, send) if event is None else send
                 await _fail(failure, transcoder.flavour, early)
@@ -101,9 +109,9 @@ class UnaryEndpoint:
                 reply = await transcoder.unary(data, headers.metadata, left)
                 with held(reply):
                     await _send(reply, transcoder, await _after_body(body, scope, send))
-        except (ClientGone, BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
+        except (ClientDisconnected, BodyTooLarge, DecodeError, Denied, UpstreamError) as failure:
             if reply is None:  # else the client has disconnected while it was answered
-                if not isinstance(failure, ClientGone):
+                if not isinstance(failure, ClientDisconnected):
                     send = await _after_body(body, scope, send)
                 await _fail(failure, flavour, send)
 
@@ -112,7 +120,7 @@ async def _send(answer: bytes | Reply, transcoder: Transcoder, send: Send) -> No
     """Send the response of a call that etcd has ended with OK."""
     fields = [transcoder.content_type, _UPSTREAM]
     if isinstance(answer, Reply) or len(answer) >= BUFFERED_BYTES:
-        with suppress(ClientGone):
+        with suppress(ClientDisconnected):
             await send_long(send, answer, fields, transcoder.limits.send_timeout)
         return
     fields.append((b"content-length", b"%d" % len(answer)))
@@ -136,10 +144,10 @@ def _again(event: Message, receive: Receive) -> Receive:
 
 
 async def _fail(
-    failure: ClientGone | Failure | UpstreamError, flavour: Flavour, send: Send
+    failure: ClientDisconnected | Failure | UpstreamError, flavour: Flavour, send: Send
 ) -> None:
-    with suppress(ClientGone):
-        if isinstance(failure, ClientGone):
+    with suppress(ClientDisconnected):
+        if isinstance(failure, ClientDisconnected):
             # Nobody reads it, but middleware of the host may insist on an answer.
             await send_error(send, flavour, Code.CANCELLED, CANCELLED)
         else:

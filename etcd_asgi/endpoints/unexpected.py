@@ -8,8 +8,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 from starlette.websockets import WebSocketDisconnect
 
-from etcd_asgi.endpoints.answers import SendFailed, has_disconnected
-from etcd_asgi.endpoints.bodies import ClientGone
+from etcd_asgi.endpoints.answers import has_disconnected
+from etcd_asgi.errors import ClientDisconnected, SendFailed
 
 logger = logging.getLogger("etcd_asgi")
 
@@ -37,4 +37,4 @@ async def is_disconnect(error: Exception, receive: Receive) -> bool:
     return isinstance(error, _DISCONNECTS)
 
 
-_DISCONNECTS = (ClientGone, ClientDisconnect, WebSocketDisconnect)
+_DISCONNECTS = (ClientDisconnected, ClientDisconnect, WebSocketDisconnect)

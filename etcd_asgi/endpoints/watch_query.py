@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
 from etcd_asgi import proto
 from etcd_asgi.codec import gobase64
-from etcd_asgi.endpoints.inputs import HttpInput
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.media import wants_events
 from etcd_asgi.namespace.keys import end_of
@@ -111,22 +110,6 @@ def read(query: bytes, last_event_id: str) -> WatchQuery:
     create |= _range(given, bool(text))
     request = {"create_request": {name: _as_json(value) for name, value in create.items()}}
     return WatchQuery(text=text, after=after, request=json.dumps(request).encode())
-
-
-class QueryInput(HttpInput):
-    """The one request of a GET, and then the client's leave."""
-
-    __slots__ = ("_request",)
-
-    def __init__(self, receive: Receive, request: bytes) -> None:
-        super().__init__(receive, 0)
-        self._values = None
-        self._request: bytes | None = request
-
-    async def next(self) -> bytes | None:
-        """See :class:`~etcd_asgi.endpoints.inputs.Input`."""
-        request, self._request = self._request, None
-        return request
 
 
 def _parameters(query: bytes) -> Mapping[str, str]:

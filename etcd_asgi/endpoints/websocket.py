@@ -16,15 +16,22 @@ from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.bindings import Kind
 from etcd_asgi.endpoints.answers import emit
-from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone
 from etcd_asgi.endpoints.conversation import Conversation
-from etcd_asgi.endpoints.failures import Failure, as_error
 from etcd_asgi.endpoints.inputs import SocketInput
 from etcd_asgi.endpoints.open_streams import OpenStreams
 from etcd_asgi.endpoints.presence import Presence
 from etcd_asgi.endpoints.routing import NOT_FOUND
-from etcd_asgi.endpoints.sending import ClientStalled
-from etcd_asgi.errors import CLOSING, DecodeError, Denied, UpstreamError
+from etcd_asgi.errors import (
+    CLOSING,
+    BodyTooLarge,
+    ClientDisconnected,
+    ClientStalled,
+    DecodeError,
+    Denied,
+    Failure,
+    UpstreamError,
+    as_error,
+)
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.reply import Reply, held
@@ -65,7 +72,7 @@ class WebSocketEndpoint:
         try:
             await carry(transcoder, headers, receive, socket)
             await socket.close(NORMAL, "")
-        except (ClientGone, ClientStalled):
+        except (ClientDisconnected, ClientStalled):
             return
         except (BodyTooLarge, DecodeError, Denied) as failure:
             await socket.fail(as_error(failure), _close_code_of(failure))
@@ -110,7 +117,7 @@ class Socket:
         """Send a message.
 
         Raises:
-            ClientGone: the server says that nobody is there to read it.
+            ClientDisconnected: the server says that nobody is there to read it.
         """
         await self._text(message.decode())
 
@@ -122,14 +129,14 @@ class Socket:
             stall: seconds that the client may take for it.
 
         Raises:
-            ClientGone: it did not take it in that time, or has disconnected.
+            ClientDisconnected: it did not take it in that time, or has disconnected.
         """
         text = reply.decode() if isinstance(reply, bytes) else reply.text()
         try:
             async with asyncio.timeout(stall):
                 await self._text(text)
         except TimeoutError:
-            raise ClientGone from None
+            raise ClientDisconnected from None
 
     async def _text(self, text: str) -> None:
         await emit(self._send, {"type": "websocket.send", "text": text})
@@ -140,14 +147,14 @@ class Socket:
             body = self._flavour.stream_error(error.code, error.message).rstrip(b"\n")
         else:
             body = self._flavour.error_body(error.code, error.message)
-        with suppress(ClientGone):
+        with suppress(ClientDisconnected):
             await self.text(body)
             await self.close(close_code, error.message)
 
     async def close(self, code: int, reason: str) -> None:
         """Close, with as much of *reason* as fits."""
         fitting = reason.encode(errors="replace")[:_MAX_REASON_BYTES].decode(errors="ignore")
-        with suppress(ClientGone):
+        with suppress(ClientDisconnected):
             await emit(self._send, {"type": "websocket.close", "code": code, "reason": fitting})
 
 
@@ -196,7 +203,7 @@ async def accept(scope: Scope, receive: Receive, send: Send) -> None:
 async def unknown_path(send: Send, flavour: Flavour) -> None:
     """Answer on an accepted WebSocket whose path is no RPC's, as etcd does, and close it."""
     socket = Socket(send, flavour, is_stream=False)
-    with suppress(ClientGone):
+    with suppress(ClientDisconnected):
         if flavour.json_routing:
             await socket.text(flavour.error_body(Code.NOT_FOUND, NOT_FOUND))
         else:

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
-import grpc
-
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.tls import TLS
@@ -32,10 +30,6 @@ class Secure:
     key: bytes | None = field(repr=False)
     cert: bytes | None
     server_name: str | None
-
-    def credentials(self) -> grpc.ChannelCredentials:
-        """As gRPC wants them."""
-        return grpc.ssl_channel_credentials(self.ca, self.key, self.cert)
 
 
 class Certificates:

@@ -206,7 +206,8 @@ def _open(
         return grpc.aio.insecure_channel(target.name, options=options)
     if secure.server_name is not None:
         options.append(("grpc.ssl_target_name_override", secure.server_name))
-    return grpc.aio.secure_channel(target.name, secure.credentials(), options=options)
+    credentials = grpc.ssl_channel_credentials(secure.ca, secure.key, secure.cert)
+    return grpc.aio.secure_channel(target.name, credentials, options=options)
 
 
 _READ_AHEAD_BYTES = 256 * 1024

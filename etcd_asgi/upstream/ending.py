@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import grpc.aio
 
-from etcd_asgi.budget import too_long
-from etcd_asgi.errors import CLOSING, UpstreamError
+from etcd_asgi.errors import CLOSING, UpstreamError, too_long
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.deadlines import DEADLINE
 

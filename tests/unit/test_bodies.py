@@ -8,9 +8,9 @@ import pytest
 from starlette.types import Message
 
 from etcd_asgi.endpoints import inputs
-from etcd_asgi.endpoints.bodies import BodyTooLarge, ClientGone, RequestBody, leave
+from etcd_asgi.endpoints.bodies import RequestBody, leave
 from etcd_asgi.endpoints.inputs import HttpInput, SocketInput
-from etcd_asgi.errors import DecodeError
+from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError
 
 LIMIT = 1000
 
@@ -175,7 +175,7 @@ async def test_a_value_in_many_pieces_is_probed_in_linear_time(
     body = HttpInput(Client(*(piece(one, more=True) for one in pieces)), 10**6)
     for source, sent in ((socket, len(text) + len(pieces)), (body, len(text))):
         probed = 0
-        with pytest.raises(ClientGone):
+        with pytest.raises(ClientDisconnected):
             await source.next()
         assert probed <= 4 * sent + 4 * 4096
 

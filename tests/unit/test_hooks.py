@@ -9,8 +9,8 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from etcd_asgi import Denied
-from etcd_asgi.errors import DecodeError
-from etcd_asgi.hooks import HookError, ask
+from etcd_asgi.errors import DecodeError, HookError
+from etcd_asgi.hooks import ask
 
 HookOf = Callable[[BaseException], Callable[[], Any]]
 

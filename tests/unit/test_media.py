@@ -2,8 +2,9 @@
 
 import pytest
 
+from etcd_asgi.codec.modes import Modes
 from etcd_asgi.errors import DecodeError, Denied
-from etcd_asgi.media import Modes, modes, socket_modes, wants_events
+from etcd_asgi.media import modes, socket_modes, wants_events
 
 JSON = "application/json"
 

@@ -8,8 +8,8 @@ import anyio
 import pytest
 from starlette.types import Message, Receive
 
-from etcd_asgi.endpoints.bodies import ClientGone
 from etcd_asgi.endpoints.presence import Presence
+from etcd_asgi.errors import ClientDisconnected
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ async def test_a_call_is_cancelled_when_its_client_leaves() -> None:
     with anyio.fail_after(10):
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(leave())
-            with pytest.raises(ClientGone):
+            with pytest.raises(ClientDisconnected):
                 await during(client.receive, call())
     assert cancelled.is_set()
 

@@ -10,7 +10,7 @@ from starlette.types import Message, Scope
 
 from etcd_asgi import Gateway, Limits, proto
 from etcd_asgi.endpoints import conversation
-from etcd_asgi.endpoints.sending import ClientStalled
+from etcd_asgi.errors import ClientStalled
 from tests.hosts.target import text
 
 CREATE = json.dumps({"create_request": {"key": text("k")}}).encode()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from etcd_asgi import Limits, UpstreamError
-from etcd_asgi.budget import too_long
+from etcd_asgi.errors import too_long
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
 from tests.unit.namespace.messages import request
