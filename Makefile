@@ -169,8 +169,7 @@ floors: .venv-floors/.ready ## the wheel's unit tests on the oldest requirements
 # The protobuf that is Python alone, for systems without a wheel of it: all that reads and writes messages. It takes some
 # thirty times as long, so without random examples; and its depth is the interpreter's own.
 IN_PYTHON := -m "not hypothesis" -k "not too_deep_for_the_parser and not beyond_the_interpreters_stack" \
-	$(addprefix tests/unit/,codec namespace test_bindings.py test_gateway.py test_following.py test_tracking.py \
-	test_watching.py)
+	$(addprefix tests/unit/,calls/test_bindings.py calls/watch codec namespace test_gateway.py)
 
 FIND_ETCD := from etcd_asgi.testing import find_etcd; print(find_etcd())
 

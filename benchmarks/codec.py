@@ -11,8 +11,9 @@ from google.protobuf.message import Message
 
 from benchmarks.spread import Spread
 from benchmarks.workloads import KEYS, VALUE_BYTES
-from etcd_asgi import codec, proto
+from etcd_asgi import codec
 from etcd_asgi.codec import Dialect
+from etcd_asgi.etcd import proto
 
 Both = Callable[[], object]
 """A request's JSON to bytes, and an answer's bytes to JSON."""

@@ -8,7 +8,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from urllib.request import Request, urlopen
 
-from etcd_asgi import proto
+from etcd_asgi.etcd import proto
 
 KEYS = 1000
 VALUE_BYTES = 100

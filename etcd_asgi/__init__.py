@@ -9,7 +9,11 @@
     app.mount("/etcd", Gateway("http://127.0.0.1:2379"))
 """
 
-from etcd_asgi.access import (
+from etcd_asgi.asgi.routes import DEFAULT_VERSIONS
+from etcd_asgi.errors import DecodeError, Denied, EtcdAsgiError, UpstreamError
+from etcd_asgi.gateway import Gateway
+from etcd_asgi.policy.audit import AuditRecord
+from etcd_asgi.policy.grant import (
     FULL,
     KEY_VALUE,
     READ_ONLY,
@@ -18,13 +22,9 @@ from etcd_asgi.access import (
     allow_anyone,
     passthrough,
 )
-from etcd_asgi.audit import AuditRecord
-from etcd_asgi.credentials import Password
-from etcd_asgi.errors import DecodeError, Denied, EtcdAsgiError, UpstreamError
-from etcd_asgi.gateway import Gateway
-from etcd_asgi.routes import DEFAULT_VERSIONS
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import TLS, Upstream
+from etcd_asgi.upstream.auth.password import Password
 
 __all__ = [
     "DEFAULT_VERSIONS",

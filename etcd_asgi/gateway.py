@@ -10,38 +10,39 @@ from typing import Self, cast
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from etcd_asgi.access import Access, passthrough
-from etcd_asgi.admission import Admission, Rules
-from etcd_asgi.audit import Audit, log_record
-from etcd_asgi.bindings import Kind
-from etcd_asgi.bounded_calls import Bounds
-from etcd_asgi.calls import HttpCalls, headers_of
-from etcd_asgi.credentials import Password
-from etcd_asgi.endpoints import routing, watch_query
-from etcd_asgi.endpoints.answers import after_short_body, send_error
-from etcd_asgi.endpoints.bodies import drop_body
-from etcd_asgi.endpoints.failures import send_failure
-from etcd_asgi.endpoints.neighbours import PATHS, Neighbours
-from etcd_asgi.endpoints.open_streams import OpenStreams
-from etcd_asgi.endpoints.paths import local_path, without_added_slash
-from etcd_asgi.endpoints.presence import Presence
-from etcd_asgi.endpoints.static import StaticFiles
-from etcd_asgi.endpoints.stream import StreamEndpoint
-from etcd_asgi.endpoints.unary import UnaryEndpoint
-from etcd_asgi.endpoints.unexpected import is_disconnect, log_error
-from etcd_asgi.endpoints.vitals import Vitals
-from etcd_asgi.endpoints.websocket import NOT_UPGRADED, WebSocketEndpoint, is_handshake
+from etcd_asgi.asgi import route_errors
+from etcd_asgi.asgi.body import drop_body
+from etcd_asgi.asgi.disconnect import Presence
+from etcd_asgi.asgi.endpoints.health import PATHS, Neighbours
+from etcd_asgi.asgi.endpoints.ndjson import StreamEndpoint
+from etcd_asgi.asgi.endpoints.sse import asks_for_watch
+from etcd_asgi.asgi.endpoints.static_files import StaticFiles
+from etcd_asgi.asgi.endpoints.unary import UnaryEndpoint
+from etcd_asgi.asgi.endpoints.websocket import NOT_UPGRADED, WebSocketEndpoint, is_handshake
+from etcd_asgi.asgi.error_responses import send_failure
+from etcd_asgi.asgi.http_calls import HttpCalls, headers_of
+from etcd_asgi.asgi.mount import local_path, without_added_slash
+from etcd_asgi.asgi.responses import after_short_body, send_error
+from etcd_asgi.asgi.routes import DEFAULT_VERSIONS, Route, Routes
+from etcd_asgi.asgi.unexpected_errors import is_disconnect, log_error
+from etcd_asgi.asgi.websocket_calls import SocketCalls
+from etcd_asgi.calls.bindings import Kind
+from etcd_asgi.calls.bounds import Bounds
+from etcd_asgi.calls.etcd_status import Vitals
+from etcd_asgi.calls.freed_memory import FreedMemory
+from etcd_asgi.calls.open_streams import OpenStreams
+from etcd_asgi.calls.waiting import WaitingCalls
 from etcd_asgi.errors import ClientDisconnected, DecodeError, Denied, ResponseBroken
-from etcd_asgi.memory import FreedMemory
 from etcd_asgi.parameters import check_lending, check_parameters, is_upstream
-from etcd_asgi.passage import Authorize
-from etcd_asgi.routes import DEFAULT_VERSIONS, Route, Routes
+from etcd_asgi.policy.admission import Admission, Rules
+from etcd_asgi.policy.audit import Audit, log_record
+from etcd_asgi.policy.grant import Access, passthrough
+from etcd_asgi.policy.guard import Authorize
 from etcd_asgi.settings import Limits
-from etcd_asgi.socket_calls import SocketCalls
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, complaint, parse_targets
+from etcd_asgi.upstream.auth.password import Password
 from etcd_asgi.upstream.targets import Urls
-from etcd_asgi.waiting import WaitingCalls
 
 
 class Gateway:
@@ -229,21 +230,21 @@ class Gateway:
             return route
         early = await after_short_body(scope, receive, send)
         if scope["method"] == "OPTIONS" and (one or self._first).options:
-            await routing.options(early)
+            await route_errors.options(early)
         elif path in PATHS:
             await self._neighbours.answer(path, scope, early)
         elif self._static.serves(path):
             await self._static.answer(path, scope, early)
         elif one is None:
-            await routing.outside(scope, early)
+            await route_errors.outside(scope, early)
         elif (route := self._routes.find(path, one)) is None:
-            await routing.not_found(scope, early, one)
+            await route_errors.not_found(scope, early, one)
         elif scope["method"] == "GET" and is_handshake(scope):
             await send_failure(early, one, Denied(400, NOT_UPGRADED))
-        elif route.watches and watch_query.is_asked(scope):
+        elif route.watches and asks_for_watch(scope):
             await self._calls.watch_by_get(route, scope, receive, send)
         else:
-            await routing.wrong_method(scope, early, one)
+            await route_errors.wrong_method(scope, early, one)
         return None
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from etcd_asgi.access import passthrough
 from etcd_asgi.arguments import (
     WrongTypeError,
     check_bool,
@@ -13,9 +12,10 @@ from etcd_asgi.arguments import (
     is_url,
     wrong_type,
 )
-from etcd_asgi.credentials import Password
+from etcd_asgi.policy.grant import passthrough
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import TLS
+from etcd_asgi.upstream.auth.password import Password
 
 LENDS = (
     "a gateway with credentials or a client certificate of its own, and without access=, would lend"

@@ -1,4 +1,4 @@
-"""Compile ``etcd_asgi/proto/*.proto`` into the descriptor set that the package ships.
+"""Compile ``etcd_asgi/etcd/proto/*.proto`` into the descriptor set that the package ships.
 
 ``--check`` writes nothing and fails when the shipped set is not what the sources give.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-SOURCES = Path(__file__).resolve().parent.parent / "etcd_asgi" / "proto"
+SOURCES = Path(__file__).resolve().parent.parent / "etcd_asgi" / "etcd" / "proto"
 SHIPPED = SOURCES / "etcd.binpb"
 
 

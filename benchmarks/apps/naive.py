@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from etcd_asgi import proto
-from etcd_asgi.bindings import Binding, Kind, bindings
+from etcd_asgi.calls.bindings import Binding, Kind, bindings
+from etcd_asgi.etcd import proto
 
 
 @cache

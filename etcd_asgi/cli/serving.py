@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from etcd_asgi.access import FULL, READ_ONLY, Grant
-from etcd_asgi.cli.guard import guarded, is_loopback
-from etcd_asgi.credentials import Password
+from etcd_asgi.asgi.routes import DEFAULT_VERSIONS
+from etcd_asgi.cli.host_check import guarded, is_loopback
 from etcd_asgi.gateway import Gateway
-from etcd_asgi.routes import DEFAULT_VERSIONS
+from etcd_asgi.policy.grant import FULL, READ_ONLY, Grant
 from etcd_asgi.upstream import TLS
+from etcd_asgi.upstream.auth.password import Password
 
 PASSWORD_VARIABLE = "ETCD_ASGI_PASSWORD"  # noqa: S105 - the name of a variable
 GRACE = 5

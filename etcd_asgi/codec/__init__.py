@@ -13,16 +13,19 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError as ParseError
 from google.protobuf.message import Message
 
-from etcd_asgi import proto
-from etcd_asgi.codec import deep, exact, fast, gojson, slices
+from etcd_asgi.codec.decode import fast
+from etcd_asgi.codec.decode.go import decoder as go_decoder
+from etcd_asgi.codec.decode.go import json_syntax
 from etcd_asgi.codec.dialect import Dialect
-from etcd_asgi.codec.encode import compact, encode
-from etcd_asgi.codec.encode import encoder as encoder_of
-from etcd_asgi.codec.shown import BASE64
-from etcd_asgi.codec.slices import Change, with_header
-from etcd_asgi.codec.spans import Unusual
-from etcd_asgi.codec.text import TEXT
+from etcd_asgi.codec.encode import nested, slices
+from etcd_asgi.codec.encode.bytes_format import BASE64
+from etcd_asgi.codec.encode.slices import Change, with_header
+from etcd_asgi.codec.encode.spans import Unusual
+from etcd_asgi.codec.encode.writer import compact
+from etcd_asgi.codec.encode.writer import encoder as encoder_of
+from etcd_asgi.codec.text_mode import TEXT
 from etcd_asgi.errors import DecodeError
+from etcd_asgi.etcd import proto
 
 _BLANKS = b" \t\r\n"
 
@@ -32,10 +35,8 @@ __all__ = [
     "Unusual",
     "check_begun",
     "compact",
-    "decode",
     "decoder",
     "deep_encoder",
-    "encode",
     "encoder",
     "serializer",
     "sliced",
@@ -47,36 +48,13 @@ def check_begun(text: bytes) -> None:
     """Look whether *text* can still become a JSON value when more of it comes.
 
     Raises:
-        DecodeError: it cannot: the text of the first fault, as :func:`decode` would tell it.
+        DecodeError: it cannot: the text of the first fault, as a :func:`decoder` would tell it.
     """
     try:
-        gojson.first_value(text.decode("utf-8", "surrogateescape"))
+        json_syntax.first_value(text.decode("utf-8", "surrogateescape"))
     except DecodeError as error:
-        if str(error) != gojson.UNEXPECTED_EOF:
+        if str(error) != json_syntax.UNEXPECTED_EOF:
             raise
-
-
-def decode(
-    descriptor: Descriptor,
-    body: bytes,
-    dialect: Dialect,
-    *,
-    max_depth: int,
-    text: bool = False,
-) -> Message:
-    """The message in the first JSON value of *body*; what follows that value is ignored.
-
-    Args:
-        descriptor: the type of the message.
-        body: UTF-8 text; nothing but blanks gives an empty message.
-        dialect: whose rules decide where the releases differ.
-        max_depth: levels of messages that may be nested, the outermost included.
-        text: whether bytes are text, as :mod:`etcd_asgi.codec.text` has it, instead of base64.
-
-    Raises:
-        DecodeError: the text is not such a message; it says what was given and expected.
-    """
-    return decoder(descriptor, dialect, max_depth=max_depth, text=text)(body)
 
 
 @cache
@@ -88,14 +66,18 @@ def decoder(
     text: bool = False,
     blank: bool = True,
 ) -> Callable[[bytes], Message]:
-    """What :func:`decode` does for one kind of body: a function to keep for many.
+    """Make the function that converts the JSON of one kind of body to its message.
 
     Args:
-        descriptor: see :func:`decode`.
-        dialect: see :func:`decode`.
-        max_depth: see :func:`decode`.
-        text: see :func:`decode`.
+        descriptor: the type of the message.
+        dialect: whose rules decide where the releases differ.
+        max_depth: levels of messages that may be nested, the outermost included.
+        text: whether bytes are text, as :mod:`etcd_asgi.codec.text_mode` has it, instead of base64.
         blank: whether nothing but blanks is an empty message; if not, it is an error.
+
+    Returns:
+        A function to keep for many bodies. It takes UTF-8 text, and raises a
+        :class:`~etcd_asgi.errors.DecodeError`, which says what was given and expected.
     """
     exactly = _exactly(descriptor, dialect, max_depth=max_depth, text=text, blank=blank)
     serialize = fast.serializer(descriptor, max_depth, exactly, text=text)
@@ -122,7 +104,7 @@ def serializer(
     text: bool = False,
     blank: bool = True,
 ) -> Callable[[bytes], bytes]:
-    """What :func:`decoder` gives, but for the message serialized."""
+    """Make the function that converts the JSON of one kind of body to the serialized message."""
     exactly = _exactly(descriptor, dialect, max_depth=max_depth, text=text, blank=blank)
     return fast.serializer(
         descriptor, max_depth, lambda body: exactly(body).SerializeToString(), text=text
@@ -137,7 +119,7 @@ def _exactly(
     def decode_body(body: bytes) -> Message:
         if not (blank or body.strip(_BLANKS)):
             raise DecodeError("EOF")
-        return exact.decode(descriptor, body, dialect, max_depth=max_depth, text=text)
+        return go_decoder.decode(descriptor, body, dialect, max_depth=max_depth, text=text)
 
     return decode_body
 
@@ -147,7 +129,7 @@ def encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[Message]
 
     Args:
         descriptor: the type.
-        text: whether bytes are text, as :mod:`etcd_asgi.codec.text` has it, instead of base64.
+        text: whether bytes are text, as :mod:`etcd_asgi.codec.text_mode` has it, instead of base64.
     """
     return encoder_of(descriptor, TEXT if text else BASE64)
 
@@ -155,7 +137,7 @@ def encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[Message]
 def deep_encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[bytes], bytes]:
     """What :func:`encoder` gives, for serialized messages too deep for protobuf's parser."""
     shown = TEXT if text else BASE64
-    return lambda data: compact(deep.encode(descriptor, data, shown))
+    return lambda data: compact(nested.encode(descriptor, data, shown))
 
 
 def sliced(
@@ -169,7 +151,7 @@ def sliced(
     Args:
         descriptor: the type of the reply.
         reply: the serialized message.
-        text: whether bytes are text, as :mod:`etcd_asgi.codec.text` has it, instead of base64.
+        text: whether bytes are text, as :mod:`etcd_asgi.codec.text_mode` has it, instead of base64.
         change: applied to parts of the reply, each within an otherwise empty message.
 
     Raises:

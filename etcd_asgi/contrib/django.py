@@ -17,8 +17,8 @@ import logging
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from etcd_asgi.arguments import WrongTypeError, check_function, wrong_type
-from etcd_asgi.contrib.django_user import access_for, django_user
-from etcd_asgi.endpoints.paths import local_path
+from etcd_asgi.asgi.mount import local_path
+from etcd_asgi.contrib.django_session import access_for, django_user
 from etcd_asgi.gateway import Gateway
 
 __all__ = ["access_for", "django_user", "mount"]

@@ -14,11 +14,11 @@ from typing import Any
 from google.protobuf.message import Message
 
 from etcd_asgi.errors import Denied
-from etcd_asgi.namespace.answers import Answers
 from etcd_asgi.namespace.keys import Keys
 from etcd_asgi.namespace.leases import MAX_LEASE_ID, Leases
 from etcd_asgi.namespace.requests import MAX_TXN_LEVELS, Requests
-from etcd_asgi.namespace.sessions import new_lease, unleased
+from etcd_asgi.namespace.responses import Answers
+from etcd_asgi.namespace.session_leases import new_lease, unleased
 
 __all__ = ["MAX_LEASE_ID", "MAX_TXN_LEVELS", "SCOPED", "Namespace"]
 

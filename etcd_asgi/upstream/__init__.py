@@ -3,13 +3,13 @@
 What crosses its border is bytes, metadata and :class:`~etcd_asgi.errors.UpstreamError`.
 """
 
-from etcd_asgi.upstream.channel import GrpcUpstream
-from etcd_asgi.upstream.loops import complaint
-from etcd_asgi.upstream.seam import Upstream, UpstreamStream
-from etcd_asgi.upstream.signed import SignedUpstream
+from etcd_asgi.upstream.auth.authenticated import SignedUpstream
+from etcd_asgi.upstream.auth.tokens import Tokens
+from etcd_asgi.upstream.grpcio.event_loop import complaint
+from etcd_asgi.upstream.grpcio.transport import GrpcUpstream
 from etcd_asgi.upstream.targets import Target, parse_targets
 from etcd_asgi.upstream.tls import TLS
-from etcd_asgi.upstream.tokens import Tokens
+from etcd_asgi.upstream.transport import Upstream, UpstreamStream
 
 __all__ = [
     "TLS",

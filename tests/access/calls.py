@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from etcd_asgi import Gateway, Grant
-from etcd_asgi.access import Access
+from etcd_asgi.policy.grant import Access
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from etcd_asgi import FULL, READ_ONLY, Denied, Gateway, Grant, passthrough
-from etcd_asgi.passage import MAX_OPERATIONS, TOO_LONG, Authorize
+from etcd_asgi.policy.guard import MAX_OPERATIONS, TOO_LONG, Authorize
 from etcd_asgi.testing import EtcdServer
 from tests.access.calls import as_user, client_of, text
 from tests.conftest import StartEtcd

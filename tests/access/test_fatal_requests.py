@@ -14,11 +14,12 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.json_format import ParseDict
 from websockets.sync.client import connect
 
-from etcd_asgi import Gateway, Grant, proto
-from etcd_asgi.bindings import Binding, bindings
-from etcd_asgi.codec.kinds import is_repeated
-from etcd_asgi.enums import enum_check, enum_checks
+from etcd_asgi import Gateway, Grant
+from etcd_asgi.calls.bindings import Binding, bindings
+from etcd_asgi.codec.descriptors import is_repeated
+from etcd_asgi.etcd import proto
 from etcd_asgi.metadata import Metadata
+from etcd_asgi.policy.enum_values import enum_check, enum_checks
 from etcd_asgi.upstream import UpstreamStream
 from tests.access.calls import client_of
 from tests.conftest import StartEtcd

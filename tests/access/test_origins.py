@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from etcd_asgi import Denied, Gateway
-from etcd_asgi.origin import Origin, Origins
+from etcd_asgi.policy.origin import Origin, Origins
 from etcd_asgi.testing import EtcdServer
 from tests.access.calls import client_of, text
 

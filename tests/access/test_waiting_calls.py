@@ -15,8 +15,8 @@ import pytest
 from websockets.sync.client import connect
 
 from etcd_asgi import Gateway, Grant, Limits
-from etcd_asgi.access import passthrough
 from etcd_asgi.errors import CLOSING
+from etcd_asgi.policy.grant import passthrough
 from etcd_asgi.testing import EtcdServer
 from tests.access.calls import as_user, client_of, text
 from tests.conftest import StartEtcd

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from etcd_asgi.bindings import SERVED, Kind, bindings
+from etcd_asgi.calls.bindings import SERVED, Kind, bindings
 from tests.etcds.releases import RELEASES
 
 from . import corpus, differences, groups

@@ -13,9 +13,9 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from etcd_asgi.bindings import bindings
+from etcd_asgi.calls.bindings import bindings
+from etcd_asgi.codec.decode.go.decoder import decode
 from etcd_asgi.codec.dialect import Dialect
-from etcd_asgi.codec.exact import decode
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.testing import EtcdServer
 from tests.conformance.fuzz_bodies import bodies

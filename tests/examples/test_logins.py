@@ -6,7 +6,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from etcd_asgi.bindings import Binding, bindings
+from etcd_asgi.calls.bindings import Binding, bindings
 from tests.examples.conftest import Teams
 from tests.examples.visiting import USERS, Example, call, text
 

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from etcd_asgi import KEY_VALUE, READ_ONLY
-from etcd_asgi.bindings import bindings
+from etcd_asgi.calls.bindings import bindings
 from etcd_asgi.namespace import SCOPED
 from tests.examples.conftest import SECRET, Teams
 from tests.examples.visiting import call, text

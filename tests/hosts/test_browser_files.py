@@ -2,11 +2,11 @@
 
 import pytest
 
-from etcd_asgi.endpoints import static
+from etcd_asgi.asgi.endpoints import static_files
 from tests.hosts.target import Target
 
 
-@pytest.mark.parametrize("path", sorted(static.CLIENT))
+@pytest.mark.parametrize("path", sorted(static_files.CLIENT))
 def test_the_client_module_is_served_beside_the_api(target: Target, path: str) -> None:
     answer = target.send("GET", path)
     assert (answer.status, len(answer.body)) == (200, int(answer.headers["content-length"]))

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from etcd_asgi.testing import EtcdServer
-from etcd_asgi.upstream.logins import NO_LOGIN
+from etcd_asgi.upstream.auth.login import NO_LOGIN
 from tests.conftest import StartEtcd
 from tests.etcds.releases import OFFICIAL
 from tests.hosts.conftest import Serve

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from etcd_asgi.proto import message_class, message_type
+from etcd_asgi.etcd.proto import message_class, message_type
 from etcd_asgi.testing import EtcdServer
 from tests.streams.post import TIMEOUT
 

@@ -16,11 +16,11 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message, Scope
 
 from etcd_asgi import Gateway, Grant, Limits, UpstreamError
-from etcd_asgi.access import Access, passthrough
-from etcd_asgi.codec import exact
-from etcd_asgi.endpoints.unary import UnaryEndpoint
+from etcd_asgi.asgi.endpoints.unary import UnaryEndpoint
+from etcd_asgi.codec.decode.go import decoder
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.metadata import Metadata
+from etcd_asgi.policy.grant import Access, passthrough
 from etcd_asgi.upstream import UpstreamStream
 
 RANGE = b'{"key": "YQ=="}'
@@ -157,8 +157,8 @@ async def test_a_body_that_can_be_slow_to_read_leaves_the_event_loop_free(
         threads.append(get_ident())
         return read(*given, **more)
 
-    read = exact.decode
-    monkeypatch.setattr(exact, "decode", noted)
+    read = decoder.decode
+    monkeypatch.setattr(decoder, "decode", noted)
     gateway = Gateway(Upstream(bytes), access=access)
     for size in (100, Limits().offload_body_bytes):
         exchange = Exchange(b'{"key": "YQ", "unknown": "%s"}' % (b"x" * size))

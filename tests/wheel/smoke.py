@@ -28,7 +28,7 @@ def check_place() -> None:
     place = Path(etcd_asgi.__file__).resolve()
     assert Path(sys.prefix).resolve() in place.parents, f"{place} is not the installed package"
     assert (files("etcd_asgi") / "py.typed").is_file()
-    proto = files("etcd_asgi") / "proto"
+    proto = files("etcd_asgi") / "etcd" / "proto"
     names = {Path(entry.name).suffix for entry in proto.iterdir()}
     assert {".binpb", ".proto"} <= names, f"proto holds {sorted(names)}"
     for name in ("client.js", "client.d.ts"):

@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from etcd_asgi import Gateway
-from etcd_asgi.upstream import channel, stream
-from etcd_asgi.upstream.channels import Channels
+from etcd_asgi.upstream.grpcio import stream, transport
+from etcd_asgi.upstream.grpcio.channels import Channels
 
 FLAVOURS = ("3.3", "3.4", "3.5", "3.6", "3.7", "compat")
 
@@ -31,7 +31,7 @@ class NotedStream(stream.GrpcStream):
 
 
 calls: WeakSet[grpc.aio.Call] = WeakSet()
-setattr(channel, "GrpcStream", NotedStream)  # noqa: B010 - mypy takes no such assignment
+setattr(transport, "GrpcStream", NotedStream)  # noqa: B010 - mypy takes no such assignment
 
 
 async def state(_request: Request) -> JSONResponse:

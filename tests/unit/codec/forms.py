@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from etcd_asgi.bindings import bindings
+from etcd_asgi.calls.bindings import bindings
 
 Form = dict[str, Any]
 

@@ -8,11 +8,14 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
-from etcd_asgi import proto
-from etcd_asgi.bindings import bindings
-from etcd_asgi.codec import fast
-from etcd_asgi.codec.kinds import is_repeated
-from etcd_asgi.codec.regular import Irregular
+from etcd_asgi import codec
+from etcd_asgi.calls.bindings import bindings
+from etcd_asgi.codec import Dialect
+from etcd_asgi.codec.decode import fast
+from etcd_asgi.codec.decode.scalars import Irregular
+from etcd_asgi.codec.descriptors import is_repeated
+from etcd_asgi.codec.encode.writer import encoder
+from etcd_asgi.etcd import proto
 
 ROOTS = sorted(
     {one.full_name for binding in bindings() for one in (binding.request, binding.response)}
@@ -33,6 +36,18 @@ _SCALARS: dict[int, st.SearchStrategy[Any]] = {
     FieldDescriptor.TYPE_UINT64: _UINT64,
     FieldDescriptor.TYPE_UINT32: _UINT32,
 }
+
+
+def decode(
+    descriptor: Descriptor, body: bytes, dialect: Dialect, *, max_depth: int, text: bool = False
+) -> Message:
+    """Decode one body as the gateway does."""
+    return codec.decoder(descriptor, dialect, max_depth=max_depth, text=text)(body)
+
+
+def encode(descriptor: Descriptor, message: Message) -> bytes:
+    """Encode one message as the gateway does, bytes in base64."""
+    return encoder(descriptor)(message)
 
 
 def read_fast(descriptor: Descriptor, body: bytes, depth: int, *, text: bool = False) -> Message:

@@ -8,11 +8,13 @@ from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etcd_asgi import codec, proto
-from etcd_asgi.codec import Dialect, columns, exact
-from etcd_asgi.codec.regular import Irregular
+from etcd_asgi.codec import Dialect
+from etcd_asgi.codec.decode.go import decoder
+from etcd_asgi.codec.decode.scalars import Irregular
+from etcd_asgi.codec.encode import columns
 from etcd_asgi.errors import DecodeError
-from tests.unit.codec.messages import ROOTS, messages, oracle_dict, read_fast
+from etcd_asgi.etcd import proto
+from tests.unit.codec.messages import ROOTS, decode, encode, messages, oracle_dict, read_fast
 
 DEPTH = 128
 DIALECTS = list(Dialect)
@@ -26,15 +28,15 @@ def test_a_long_body_of_very_many_parts_is_read_by_the_exact_reader(
     def refuse(*_: Any, **__: Any) -> Any:
         raise DecodeError("this one")
 
-    monkeypatch.setattr(exact, "decode", refuse)
+    monkeypatch.setattr(decoder, "decode", refuse)
     range_request = proto.message_type("etcdserverpb.RangeRequest")
     few, many = (b'{"key":"YQ==","unknown":[%s{}]}' % (b"{}," * count) for count in (9, 40_000))
     text = b'{"key":"YQ==","unknown":"%s"}' % (b"x" * 200_000)
     for body in (few, text):
-        message: Any = codec.decode(range_request, body, Dialect.JSONPB, max_depth=9)
+        message: Any = decode(range_request, body, Dialect.JSONPB, max_depth=9)
         assert message.key == b"a"
     with pytest.raises(DecodeError, match="this one"):
-        codec.decode(range_request, many, Dialect.JSONPB, max_depth=9)
+        decode(range_request, many, Dialect.JSONPB, max_depth=9)
 
 
 @pytest.mark.parametrize("root", ROOTS)
@@ -42,7 +44,7 @@ def test_a_long_body_of_very_many_parts_is_read_by_the_exact_reader(
 @given(data=st.data())
 def test_json_is_what_json_format_makes(root: str, data: st.DataObject) -> None:
     message, descriptor = data.draw(messages(root)), proto.message_type(root)
-    text = codec.encode(descriptor, message)
+    text = encode(descriptor, message)
     assert json.loads(text) == oracle_dict(message)
     assert b"\n" not in text
 
@@ -54,8 +56,8 @@ def test_a_message_survives_the_way_there_and_back(
     root: str, data: st.DataObject, dialect: Dialect
 ) -> None:
     message, descriptor = data.draw(messages(root)), proto.message_type(root)
-    text = codec.encode(descriptor, message)
-    assert codec.decode(descriptor, text, dialect, max_depth=DEPTH) == message
+    text = encode(descriptor, message)
+    assert decode(descriptor, text, dialect, max_depth=DEPTH) == message
 
 
 @pytest.mark.parametrize("root", ROOTS)
@@ -69,7 +71,7 @@ def test_json_of_json_format_is_read_as_it_reads_it(
         message, preserving_proto_field_name=not camel, ensure_ascii=ascii_only
     ).encode()
     for dialect in DIALECTS:
-        assert codec.decode(descriptor, text, dialect, max_depth=DEPTH) == message
+        assert decode(descriptor, text, dialect, max_depth=DEPTH) == message
 
 
 def outcome(read: Any) -> Any:
@@ -108,7 +110,7 @@ def test_what_the_fast_reader_takes_the_exact_one_reads_alike(
     descriptor, body = proto.message_type(name), json.dumps(document).encode()
     taken = outcome(lambda: read_fast(descriptor, body, DEPTH))
     if taken is not Irregular:
-        assert exact.decode(descriptor, body, dialect, max_depth=DEPTH) == taken
+        assert decoder.decode(descriptor, body, dialect, max_depth=DEPTH) == taken
 
 
 @settings(max_examples=1500)
@@ -116,7 +118,7 @@ def test_what_the_fast_reader_takes_the_exact_one_reads_alike(
 def test_garbage_is_refused_as_garbage(body: bytes, name: str) -> None:
     descriptor = proto.message_type(name)
     for dialect in DIALECTS:
-        read = outcome(lambda: codec.decode(descriptor, body, dialect, max_depth=DEPTH))  # noqa: B023
+        read = outcome(lambda: decode(descriptor, body, dialect, max_depth=DEPTH))  # noqa: B023
         assert read is DecodeError or read.DESCRIPTOR is descriptor
 
 
@@ -127,9 +129,9 @@ def nested_txn(levels: int) -> bytes:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_messages_nest_up_to_the_limit_and_no_further(dialect: Dialect) -> None:
     txn = proto.message_type("etcdserverpb.TxnRequest")
-    codec.decode(txn, nested_txn(2), dialect, max_depth=5)
+    decode(txn, nested_txn(2), dialect, max_depth=5)
     with pytest.raises(DecodeError, match="4 messages deep"):
-        codec.decode(txn, nested_txn(2), dialect, max_depth=4)
+        decode(txn, nested_txn(2), dialect, max_depth=4)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -137,7 +139,7 @@ def test_messages_nest_up_to_the_limit_and_no_further(dialect: Dialect) -> None:
 def test_endless_nesting_is_an_error_and_no_overflow(dialect: Dialect, levels: int) -> None:
     txn = proto.message_type("etcdserverpb.TxnRequest")
     with pytest.raises(DecodeError):
-        codec.decode(txn, nested_txn(levels), dialect, max_depth=DEPTH)
+        decode(txn, nested_txn(levels), dialect, max_depth=DEPTH)
 
 
 @settings(max_examples=200)
@@ -154,5 +156,5 @@ def test_a_list_longer_than_a_slice_keeps_its_order() -> None:
     answer = proto.message_class(descriptor)()
     for number in range(3000):
         answer.kvs.add(key=b"%d" % number, lease=number % 7)  # type: ignore[attr-defined]
-    text = codec.encode(descriptor, answer)
+    text = encode(descriptor, answer)
     assert json.loads(text) == oracle_dict(answer)

@@ -6,8 +6,8 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from etcd_asgi import proto
-from etcd_asgi.bindings import Binding, bindings
+from etcd_asgi.calls.bindings import Binding, bindings
+from etcd_asgi.etcd import proto
 
 BY_NAME: dict[str, Binding] = {binding.name: binding for binding in bindings()}
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from etcd_asgi.codec.kinds import is_repeated
+from etcd_asgi.codec.descriptors import is_repeated
 from etcd_asgi.namespace import SCOPED, Namespace
 from etcd_asgi.namespace.leases import Leases
 from tests.unit.namespace.messages import BY_NAME, answer, request

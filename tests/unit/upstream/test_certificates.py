@@ -10,8 +10,8 @@ import grpc
 import pytest
 
 from etcd_asgi import TLS, Limits, UpstreamError
-from etcd_asgi.credentials import Password
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
+from etcd_asgi.upstream.auth.password import Password
 from etcd_asgi.upstream.certificates import UNUSABLE, Certificates
 from tests.conftest import StartEtcd
 from tests.etcds.releases import OFFICIAL

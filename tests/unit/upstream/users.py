@@ -9,8 +9,8 @@ from typing import Any
 
 import anyio
 
-from etcd_asgi import TLS, Limits, UpstreamError, proto
-from etcd_asgi.credentials import Password
+from etcd_asgi import TLS, Limits, UpstreamError
+from etcd_asgi.etcd import proto
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import (
@@ -21,6 +21,7 @@ from etcd_asgi.upstream import (
     UpstreamStream,
     parse_targets,
 )
+from etcd_asgi.upstream.auth.password import Password
 
 RANGE = "/etcdserverpb.KV/Range"
 PUT = "/etcdserverpb.KV/Put"

@@ -1,0 +1,243 @@
+"""Request bodies, read up to a limit."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope
+from starlette.websockets import WebSocketDisconnect
+
+from etcd_asgi.asgi.json_splitter import Splitter
+from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError
+from etcd_asgi.metadata import Headers
+
+_REST_BYTES = 16 * 1024 * 1024
+_REST_TIME = 0.5
+"""How much of a body, and for how many seconds, is read and dropped before the answer. A client
+that is still sending when its connection is closed may never see the answer; Go's net/http does
+the same, with less patience."""
+
+
+_SHORT_BYTES = 256 * 1024
+"""How much of a body is read and dropped to keep the connection of a request that was refused."""
+
+
+class RequestBody:
+    """The body of one request, and how far it has been read."""
+
+    __slots__ = ("_has_come", "_heard", "_receive", "ended")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._heard: asyncio.Event | None = None
+        """While there is a listener: set when it has heard the end of the body, or has ended."""
+
+        self._has_come = False
+        """Whether there was anything in it."""
+
+        self.ended = False
+
+    async def read(self, scope: Scope, limit: int, *, whole: bool) -> bytes:
+        """The body.
+
+        Args:
+            scope: the request, whose Content-Length may tell beforehand that it is too long.
+            limit: longest body in bytes.
+            whole: read to the end; if not, the first whole JSON value is enough, so that a call
+                can start while the client holds its request open.
+
+        Raises:
+            BodyTooLarge: it is longer than *limit*.
+            ClientDisconnected: the client left.
+            DecodeError: a body was announced and none arrives.
+        """
+        if declared_length(scope["headers"]) > limit:
+            raise BodyTooLarge(limit)
+        event = await self.receive()
+        if self.ended:
+            body = body_of(event)
+            if len(body) > limit:
+                raise BodyTooLarge(limit)
+        else:
+            body = await (self._whole(event, limit) if whole else self._first(event, limit))
+        if self.ended and not self._has_come:
+            refuse_if_lost(scope["headers"])
+        return body
+
+    async def receive(self) -> Message:
+        """The next ASGI event."""
+        event = await received(self._receive)
+        self._has_come = self._has_come or bool(event.get("body"))
+        self.ended = not event.get("more_body", False)
+        if self.ended and self._heard is not None:
+            self._heard.set()
+        return event
+
+    async def after(self) -> Message:
+        """The first event after the body, whose rest is dropped, or the client's leave."""
+        self._heard = heard = asyncio.Event()
+        try:
+            while not self.ended:
+                if (event := await self.receive())["type"] == "http.disconnect":
+                    return event
+            return await self.receive()
+        finally:
+            heard.set()
+
+    async def skip_rest(self, limit: int = _REST_BYTES) -> None:
+        """Read on to the end, if that is near: see :attr:`ended` afterwards."""
+        length = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REST_TIME):
+                if self._heard is not None:  # nobody else may read beside the listener
+                    await self._heard.wait()
+                while not self.ended and length <= limit:
+                    length += len((await self.receive()).get("body", b""))
+
+    async def _whole(self, event: Message, limit: int) -> bytes:
+        body = bytearray(body_of(event))
+        while not self.ended and len(body) <= limit:
+            body += body_of(await self.receive())
+        if len(body) > limit:
+            raise BodyTooLarge(limit)
+        return bytes(body)
+
+    async def _first(self, event: Message, limit: int) -> bytes:
+        splitter, length = Splitter(), 0
+        while True:
+            piece = body_of(event)
+            length += len(piece)
+            if length > limit:
+                raise BodyTooLarge(limit)
+            values = splitter.feed(piece)
+            if values:
+                return values[0]
+            if self.ended:
+                return splitter.close()
+            event = await self.receive()
+
+
+async def leave(receive: Receive, *, ended: bool) -> bool:
+    """Wait for the client of an HTTP request to leave, and drop what else it sends.
+
+    Hosts that read a body and give it again often do so with a ``receive`` that gives it for ever
+    and never waits. Behind such a one nobody can hear the client leave.
+
+    Args:
+        receive: of the request.
+        ended: whether the end of the body has been received.
+
+    Returns:
+        Whether the client left; false when that cannot be heard.
+    """
+    while (event := await receive())["type"] != "http.disconnect":
+        if ended:
+            return False
+        ended = not event.get("more_body", False)
+    return True
+
+
+async def received(receive: Receive) -> Message:
+    """Receive the next ASGI message of a request, or of a WebSocket.
+
+    Starlette's own classes, which middleware may stand on, raise an exception where servers send a
+    message: it becomes one here too.
+
+    Raises:
+        ClientDisconnected: the server says that nobody is there.
+    """
+    try:
+        return await receive()
+    except (ClientDisconnect, WebSocketDisconnect):
+        return {"type": "http.disconnect"}
+    except OSError:
+        raise ClientDisconnected from None
+
+
+def body_of(event: Message) -> bytes:
+    """Return the part of the body in an ASGI message.
+
+    Raises:
+        ClientDisconnected: it says that the client has disconnected.
+    """
+    if event["type"] == "http.disconnect":
+        raise ClientDisconnected
+    piece: bytes = event.get("body", b"")
+    return piece
+
+
+_MAX_DIGITS = 20
+"""Of a Content-Length that are looked at: what has more is too long by any limit."""
+
+
+def declared_length(headers: Headers) -> int:
+    """Return the Content-Length; 0 without one."""
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:_MAX_DIGITS])
+    return 0
+
+
+def asks_beforehand(scope: Scope) -> bool:
+    """Tell whether the client waits to hear that its body is wanted (``Expect: 100-continue``).
+
+    Servers say that it is as soon as the body is received.
+    """
+    return any(name == b"expect" for name, _ in scope["headers"])
+
+
+async def drop_body(scope: Scope, receive: Receive) -> None:
+    """Read and drop a body of which nothing has been read, on any event loop.
+
+    A client that is still sending may not see the answer.
+    """
+    if declared_length(scope["headers"]) <= _REST_BYTES:
+        while (await receive()).get("more_body"):
+            pass
+
+
+async def skip_short(scope: Scope, receive: Receive) -> bool:
+    """Read and drop the body of a request that is refused, if it is short.
+
+    Returns:
+        Whether it has been read to its end.
+    """
+    if declared_length(scope["headers"]) > _SHORT_BYTES:
+        return False
+    body = RequestBody(receive)
+    try:
+        await body.skip_rest(_SHORT_BYTES)
+    except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
+        return False
+    return body.ended
+
+
+WITHHELD = (
+    "the request announces a body and none arrives: with `Upgrade: {upgrade}` this server hands on"
+    " no body; send the request without Upgrade (curl: without --http2)"
+)
+EATEN = (
+    "the request announces a body of {length} bytes and none arrives: middleware or a dependency"
+    " of the application has read it; it must read with `await request.body()`, or not at all"
+)
+
+
+def refuse_if_lost(headers: Headers) -> None:
+    """Refuse a request whose body is empty though its headers announce one.
+
+    A body that is shorter than announced need not be wrong, as middleware may have unpacked it.
+    One that is empty would be carried out as an empty message.
+
+    Raises:
+        DecodeError: a body was announced, by a length above 0 or as chunks beside an Upgrade, with
+            which some servers hand on no body.
+    """
+    length, sent = declared_length(headers), dict(headers)
+    upgrade = sent.get(b"upgrade")
+    if not length and (upgrade is None or b"transfer-encoding" not in sent):
+        return
+    if upgrade is None:
+        raise DecodeError(EATEN.format(length=length))
+    raise DecodeError(WITHHELD.format(upgrade=ascii(upgrade[:40].decode("latin-1"))[1:-1]))

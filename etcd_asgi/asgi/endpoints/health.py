@@ -1,0 +1,106 @@
+"""What etcd serves beside its JSON API: its version and its health.
+
+Source: etcd server/etcdserver/api/etcdhttp/version.go and health.go.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+
+from starlette.types import Scope, Send
+
+from etcd_asgi.asgi.responses import send_denied, send_error, send_json, send_text
+from etcd_asgi.asgi.route_errors import get_only
+from etcd_asgi.calls.etcd_status import Vitals
+from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.flavours import Flavour
+from etcd_asgi.metadata import Metadata, read
+from etcd_asgi.policy.grant import Grant
+
+PATHS = frozenset({"/version", "/health", "/livez", "/readyz", "/grant"})
+
+AskGrant = Callable[[Scope], Awaitable[Grant]]
+"""What asks the host for its decision about a request."""
+
+
+class Neighbours:
+    """Answers the paths in :data:`PATHS`.
+
+    ``/version`` and ``/grant`` are subject to the host's decision; the others tell nothing but
+    health, to load balancers that have no login. ``/grant`` is ours: what the caller may do.
+    """
+
+    def __init__(self, vitals: Vitals, ask: AskGrant, flavour: Flavour) -> None:
+        self._vitals = vitals
+        self._ask = ask
+        self._flavour = flavour
+
+    async def answer(self, path: str, scope: Scope, send: Send) -> None:
+        """Answer a request for one of the paths."""
+        if scope["method"] != "GET":
+            await get_only(scope, send)
+        elif path == "/version":
+            await self._version(scope, send)
+        elif path == "/grant":
+            await self._grant(scope, send)
+        elif path == "/livez":
+            await send_text(send, 200, "ok")
+        else:
+            await self._health(path, send)
+
+    async def _health(self, path: str, send: Send) -> None:
+        reason = await self._vitals.unhealthy()
+        status = 503 if reason else 200
+        if path == "/readyz":
+            await send_text(send, status, reason or "ok")
+            return
+        body = {"health": "false" if reason else "true"}
+        if self._flavour.health_reason:
+            body["reason"] = reason
+        await send_json(send, status, _compact(body))
+
+    async def _version(self, scope: Scope, send: Send) -> None:
+        """Exactly ``etcdserver`` and ``etcdcluster``: some clients take no third member.
+
+        The cluster's version is the server's without its patch number; etcd tells the real one
+        over HTTP only.
+        """
+        try:
+            grant = await self._ask(scope)
+            version = await self._vitals.version(_token(scope) if grant.forward_token else [])
+        except Denied as error:
+            await send_denied(send, self._flavour, error)
+        except UpstreamError as error:
+            await send_error(send, self._flavour, error.code, error.message)
+        else:
+            major, minor, *_ = version.split(".")
+            body = {"etcdserver": version, "etcdcluster": f"{major}.{minor}.0"}
+            await send_json(send, 200, _compact(body))
+
+    async def _grant(self, scope: Scope, send: Send) -> None:
+        """``rpcs``, ``namespaced`` and ``user`` of the caller, for a page to offer what it may."""
+        try:
+            grant = await self._ask(scope)
+        except Denied as error:
+            await send_denied(send, self._flavour, error)
+            return
+        body = {
+            "rpcs": sorted(grant.rpcs),
+            "namespaced": bool(grant.namespace),
+            "user": grant.user,
+        }
+        await send_json(send, 200, _compact(body), _PRIVATE)
+
+
+_PRIVATE = ((b"cache-control", b"no-store"),)
+
+
+def _token(scope: Scope) -> Metadata:
+    """The caller's token, if it sent one."""
+    sent = [header for header in scope["headers"] if header[0] == b"authorization"]
+    return [pair for pair in read(sent, None).metadata if pair[0] == "token"]
+
+
+def _compact(body: object) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()

@@ -1,0 +1,103 @@
+"""A snapshot as a file: the bytes of etcd's database instead of JSON around them.
+
+The file is what ``etcdctl snapshot save`` writes and ``etcdutl snapshot restore`` reads: the
+database, followed by its SHA-256.
+
+Source: etcd server/etcdserver/api/v3rpc/maintenance.go, Snapshot; etcdutl
+snapshot/v3_snapshot.go, copyAndVerifyDB.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
+
+from starlette.types import Scope, Send
+
+from etcd_asgi.asgi.response_stream import Flow
+from etcd_asgi.asgi.responses import CANCELLED, send_error
+from etcd_asgi.calls.transcoder import Transcoder
+from etcd_asgi.errors import ClientDisconnected, ResponseBroken, UpstreamError
+from etcd_asgi.flavours import Flavour
+from etcd_asgi.status import Code
+
+logger = logging.getLogger("etcd_asgi")
+
+_FILE = b"application/octet-stream"
+_HEADERS = (
+    (b"content-type", _FILE),
+    (b"content-disposition", b'attachment; filename="etcd-snapshot.db"'),
+)
+_DIGEST_BYTES = sha256().digest_size
+
+DAMAGED = "the snapshot does not match its SHA-256 digest"
+
+
+def wants_file(transcoder: Transcoder, scope: Scope) -> bool:
+    """Whether a request asks for a snapshot as a file: its Accept names that media type."""
+    if transcoder.binding.name != "Maintenance.Snapshot":
+        return False
+    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
+    return any(one.partition(b";")[0].strip().lower() == _FILE for one in accepted.split(b","))
+
+
+class Backup:
+    """The answer with the file. The digest goes out last, once it is known to be right."""
+
+    def __init__(self, send: Send, flavour: Flavour) -> None:
+        self._flow = Flow(send)
+        self._flavour = flavour
+        self._digest = sha256()
+        self._held = b""
+        """The end of what has come: the digest, if nothing follows."""
+
+    async def convert(self, message: Any) -> bytes:
+        """What a ``SnapshotResponse`` adds to the file."""
+        blob: bytes = message.blob
+        return blob
+
+    async def add(self, blob: bytes) -> None:
+        """Send what has come, except its end.
+
+        Raises:
+            ClientDisconnected: the server says that nobody is there to read it.
+        """
+        data = self._held + blob
+        piece, self._held = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+        if not piece:
+            return
+        self._digest.update(piece)
+        if not self._flow.begun:
+            await self._flow.begin(200, _HEADERS)
+        await self._flow.add(piece)
+
+    async def end(self) -> None:
+        """Send the last bytes, if they are the digest of all before.
+
+        Raises:
+            ResponseBroken: they are not.
+        """
+        if not self._flow.begun or self._held != self._digest.digest():
+            await self.fail(UpstreamError(Code.DATA_LOSS, DAMAGED, local=True))
+            return
+        with suppress(ClientDisconnected):
+            await self._flow.end(self._held)
+
+    async def fail(self, error: UpstreamError) -> None:
+        """Answer with an error, while nothing of the file has gone out.
+
+        Raises:
+            ResponseBroken: something has.
+        """
+        if self._flow.begun:
+            logger.error("a backup was broken off: %s", error.message)
+            raise ResponseBroken(error.message)
+        with suppress(ClientDisconnected):
+            await send_error(self._flow.emit, self._flavour, error.code, error.message)
+
+    async def abandon(self) -> None:
+        """End for a client that left. Some middleware waits for a head, whoever reads it."""
+        if not self._flow.begun:
+            await self.fail(UpstreamError(Code.CANCELLED, CANCELLED, local=True))

@@ -1,0 +1,251 @@
+"""Every route over WebSocket: one JSON value in a message, each way.
+
+Source: grpc-websocket-proxy wsproxy/websocket_proxy.go, as etcd server/embed/serve.go wraps its
+gateway in it. It loses the reason why a call ends; here a close code and a reason tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from http import HTTPStatus
+
+from google.protobuf.message import Message
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from etcd_asgi.asgi.disconnect import Presence
+from etcd_asgi.asgi.request_values import SocketInput
+from etcd_asgi.asgi.responses import emit
+from etcd_asgi.asgi.route_errors import NOT_FOUND
+from etcd_asgi.calls.bindings import Kind
+from etcd_asgi.calls.large_response import Reply, held
+from etcd_asgi.calls.open_streams import OpenStreams
+from etcd_asgi.calls.stream import Conversation
+from etcd_asgi.calls.transcoder import Transcoder
+from etcd_asgi.errors import (
+    CLOSING,
+    BodyTooLarge,
+    ClientDisconnected,
+    ClientStalled,
+    DecodeError,
+    Denied,
+    Failure,
+    UpstreamError,
+    as_error,
+)
+from etcd_asgi.flavours import Flavour
+from etcd_asgi.metadata import RequestHeaders
+from etcd_asgi.status import Code
+
+NORMAL = 1000
+_INVALID_DATA, _POLICY, _INTERNAL, _RESTART, _TRY_AGAIN = 1007, 1008, 1011, 1012, 1013
+_BEARER = "Bearer"
+_CLOSE_CODES: dict[int, int] = {
+    Code.INVALID_ARGUMENT: _INVALID_DATA,
+    Code.PERMISSION_DENIED: _POLICY,
+    Code.UNAUTHENTICATED: _POLICY,
+    Code.NOT_FOUND: _POLICY,
+    Code.RESOURCE_EXHAUSTED: _TRY_AGAIN,
+    Code.UNAVAILABLE: _TRY_AGAIN,
+}
+"""RFC 6455 section 7.4.1 and IANA's registry; a code that is absent is an internal error."""
+
+_MAX_REASON_BYTES = 123
+"""RFC 6455 section 5.5: a control frame holds 125 bytes, of which two are the code."""
+
+
+class WebSocketEndpoint:
+    """Answers accepted WebSockets."""
+
+    def __init__(self, streams: OpenStreams, presence: Presence) -> None:
+        self._streams = streams
+        self._presence = presence
+
+    async def answer(
+        self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, send: Send
+    ) -> None:
+        """Carry one call, and close with what it came to."""
+        is_stream = transcoder.binding.kind is not Kind.UNARY
+        socket = Socket(send, transcoder.flavour, is_stream=is_stream)
+        carry = self._stream if is_stream else self._unary
+        try:
+            await carry(transcoder, headers, receive, socket)
+            await socket.close(NORMAL, "")
+        except (ClientDisconnected, ClientStalled):
+            return
+        except (BodyTooLarge, DecodeError, Denied) as failure:
+            await socket.fail(as_error(failure), _close_code_of(failure))
+        except UpstreamError as error:
+            await socket.fail(error, _close_code(error))
+
+    async def _unary(
+        self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
+    ) -> None:
+        source = SocketInput(receive, transcoder.limits.max_body_bytes)
+        with self._presence.during(None):
+            value = await source.next()
+        with self._presence.during(source.after):
+            reply = await transcoder.unary(value, headers.metadata, headers.timeout)
+        with held(reply):
+            await socket.reply(reply, transcoder.limits.send_timeout)
+
+    async def _stream(
+        self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
+    ) -> None:
+        conversation = Conversation(
+            transcoder, SocketInput(receive, transcoder.limits.max_body_bytes)
+        )
+        with self._streams.entered(conversation):
+            output = Texts(socket, transcoder)
+            await conversation.carry(output, headers.metadata, headers.timeout)
+
+
+class Socket:
+    """The sending side of an accepted WebSocket."""
+
+    __slots__ = ("_flavour", "_is_stream", "_send", "begun")
+
+    def __init__(self, send: Send, flavour: Flavour, *, is_stream: bool) -> None:
+        self._send = send
+        self._flavour = flavour
+        self._is_stream = is_stream
+        self.begun = False
+        """Whether a stream has had its first answer."""
+
+    async def text(self, message: bytes) -> None:
+        """Send a message.
+
+        Raises:
+            ClientDisconnected: the server says that nobody is there to read it.
+        """
+        await self._text(message.decode())
+
+    async def reply(self, reply: bytes | Reply, stall: float) -> None:
+        """Send the response of a unary call: one message, which has to be put together for that.
+
+        Args:
+            reply: the response.
+            stall: seconds that the client may take for it.
+
+        Raises:
+            ClientDisconnected: it did not take it in that time, or has disconnected.
+        """
+        text = reply.decode() if isinstance(reply, bytes) else reply.text()
+        try:
+            async with asyncio.timeout(stall):
+                await self._text(text)
+        except TimeoutError:
+            raise ClientDisconnected from None
+
+    async def _text(self, text: str) -> None:
+        await emit(self._send, {"type": "websocket.send", "text": text})
+
+    async def fail(self, error: UpstreamError, close_code: int) -> None:
+        """Send the error as a message, and close with *close_code*."""
+        if self._is_stream and (self.begun or not error.local):
+            body = self._flavour.stream_error(error.code, error.message).rstrip(b"\n")
+        else:
+            body = self._flavour.error_body(error.code, error.message)
+        with suppress(ClientDisconnected):
+            await self.text(body)
+            await self.close(close_code, error.message)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close, with as much of *reason* as fits."""
+        fitting = reason.encode(errors="replace")[:_MAX_REASON_BYTES].decode(errors="ignore")
+        with suppress(ClientDisconnected):
+            await emit(self._send, {"type": "websocket.close", "code": code, "reason": fitting})
+
+
+class Texts:
+    """The answers of a stream, each a text message."""
+
+    __slots__ = ("_socket", "_transcoder")
+
+    def __init__(self, socket: Socket, transcoder: Transcoder) -> None:
+        self._socket = socket
+        self._transcoder = transcoder
+
+    async def convert(self, message: Message) -> bytes:
+        """The text of a message."""
+        return b'{"result":%b}' % await self._transcoder.encode_message(message)
+
+    async def add(self, text: bytes) -> None:
+        """Send a text: see :meth:`Socket.text`."""
+        self._socket.begun = True
+        await self._socket.text(text)
+
+
+NOT_UPGRADED = (
+    "this is the handshake of a WebSocket, and came as a plain request: a proxy has removed its"
+    " Upgrade and Connection headers, or the server serves no WebSockets (uvicorn does with"
+    " 'uvicorn[standard]')"
+)
+
+
+def is_handshake(scope: Scope) -> bool:
+    """Tell whether a plain request is the rest of a WebSocket's handshake.
+
+    Source: RFC 6455 section 4.1.
+    """
+    return any(name == b"sec-websocket-key" for name, _ in scope["headers"])
+
+
+async def accept(scope: Scope, receive: Receive, send: Send) -> None:
+    """Accept the upgrade; a client that offers the protocol ``Bearer`` is told that it has it."""
+    await receive()
+    offered = scope.get("subprotocols") or []
+    bearer = _BEARER if offered[:1] == [_BEARER] else None
+    await emit(send, {"type": "websocket.accept", "subprotocol": bearer})
+
+
+async def unknown_path(send: Send, flavour: Flavour) -> None:
+    """Answer on an accepted WebSocket whose path is no RPC's, as etcd does, and close it."""
+    socket = Socket(send, flavour, is_stream=False)
+    with suppress(ClientDisconnected):
+        if flavour.json_routing:
+            await socket.text(flavour.error_body(Code.NOT_FOUND, NOT_FOUND))
+        else:
+            await socket.text(NOT_FOUND.encode())
+        await socket.close(_POLICY, NOT_FOUND)
+
+
+async def broken(send: Send) -> None:
+    """Close after a mistake of the host's, or of ours, that is told to nobody."""
+    await emit(send, {"type": "websocket.close", "code": _INTERNAL, "reason": "internal error"})
+
+
+def carried_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers of an upgrade that concern its call, a token that came otherwise among them.
+
+    Grpc-Timeout and Grpc-Metadata are for requests: etcd passes none of them on here.
+    """
+    carried = [one for one in scope["headers"] if not one[0].startswith(b"grpc-")]
+    return carried + _token_headers(scope)
+
+
+def _token_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """An Authorization header for a token that came otherwise; browsers can set none.
+
+    The header itself comes first, then a cookie ``token``, then the subprotocol after ``Bearer``.
+    """
+    if any(name == b"authorization" for name, _ in scope["headers"]):
+        return []
+    offered = scope.get("subprotocols") or []
+    token = HTTPConnection(scope).cookies.get("token")
+    if token is None and offered[:1] == [_BEARER] and len(offered) > 1:
+        token = offered[1]
+    return [] if token is None else [(b"authorization", token.encode("latin-1", "replace"))]
+
+
+def _close_code_of(failure: Failure) -> int:
+    """A client that says nothing in time is not at fault by its data, and we are not at all."""
+    is_silent = isinstance(failure, Denied) and failure.status == HTTPStatus.REQUEST_TIMEOUT
+    return _POLICY if is_silent else _close_code(as_error(failure))
+
+
+def _close_code(error: UpstreamError) -> int:
+    if error.message == CLOSING:
+        return _RESTART
+    return _CLOSE_CODES.get(error.code, _INTERNAL)

@@ -1,0 +1,159 @@
+"""An answer as server-sent events, with comments that keep the line alive.
+
+Source: HTML Standard, Server-sent events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from random import randrange
+
+from google.protobuf.message import Message
+from starlette.types import Send
+
+from etcd_asgi.asgi import json_splitter
+from etcd_asgi.asgi.response_stream import Flow
+from etcd_asgi.asgi.responses import CANCELLED, send_error
+from etcd_asgi.calls.transcoder import Transcoder
+from etcd_asgi.calls.watch.position import Told, WatchTrack
+from etcd_asgi.errors import ClientDisconnected, UpstreamError
+from etcd_asgi.status import Code
+
+_HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"grpc-metadata-content-type", b"application/grpc"),
+)
+_JSON = ((b"content-type", b"application/json"),)
+_RETRY_MS = (1000, 3000)
+"""Milliseconds until a browser connects again, at least and at most: not all of them at once."""
+
+_MESSAGE = Told(b"message")
+_ERROR = b"error"
+
+
+class Events:
+    """The answer to one request, event by event.
+
+    Args:
+        send: where to.
+        transcoder: whose messages.
+        track: of a watch.
+    """
+
+    __slots__ = ("_beat", "_flow", "_gone", "_lock", "_loop", "_sent", "_timer", "_track",
+                 "_transcoder")  # fmt: skip
+
+    def __init__(self, send: Send, transcoder: Transcoder, track: WatchTrack | None) -> None:
+        self._flow = Flow(send)
+        self._transcoder = transcoder
+        self._track = track
+        self._loop = asyncio.get_running_loop()
+        self._lock = asyncio.Lock()
+        self._sent = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._beat: asyncio.Task[None] | None = None
+        self._gone: Callable[[], None] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the head has gone out."""
+        return self._flow.begun
+
+    def start(self, gone: Callable[[], None]) -> None:
+        """Send a comment whenever nothing else is sent for a while; *gone* when nobody reads."""
+        if self._gone is None:
+            self._gone = gone
+            self._sent = self._loop.time()
+            self._wait(self._transcoder.limits.heartbeat)
+
+    async def convert(self, message: Message) -> bytes:
+        """The event of a message; nothing for one that is not for the client.
+
+        Raises:
+            UpstreamError: etcd has cancelled the watch.
+        """
+        told = _MESSAGE if self._track is None else self._track.answer(message)
+        if told is None:
+            return b""
+        return json_splitter.event(
+            told.name, await self._transcoder.encode_message(message), told.id
+        )
+
+    async def add(self, event: bytes) -> None:
+        """Send an event. The head goes out before the first.
+
+        Raises:
+            ClientDisconnected: the server says that nobody is there to read it.
+        """
+        if not event:
+            return
+        async with self._lock:
+            if not self.begun:
+                event = await self._begin() + event
+            await self._flow.add(event)
+            self._sent = self._loop.time()
+
+    async def end(self) -> None:
+        """End the answer as etcd ended the call, with OK."""
+        self.close()
+        with suppress(ClientDisconnected):
+            async with self._lock:
+                await self._flow.end(b"" if self.begun else await self._begin())
+
+    async def fail(self, error: UpstreamError) -> None:
+        """End the answer with an error: its own HTTP status if nothing was sent, else an event."""
+        self.close()
+        flavour, flow = self._transcoder.flavour, self._flow
+        body = flavour.stream_error(error.code, error.message)
+        with suppress(ClientDisconnected):
+            async with self._lock:
+                if self.begun:
+                    await flow.end(json_splitter.event(_ERROR, body.rstrip(b"\n")))
+                elif error.local:
+                    await send_error(flow.emit, flavour, error.code, error.message)
+                else:
+                    await flow.begin(flavour.http_status(error.code), _JSON)
+                    await flow.end(body)
+
+    async def abandon(self) -> None:
+        """End for a client that left. Some middleware waits for an answer, whoever reads it."""
+        self.drop()
+        await self.fail(UpstreamError(Code.CANCELLED, CANCELLED, local=True))
+
+    def close(self) -> None:
+        """Send no more comments."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def drop(self) -> None:
+        """Leave nothing running, not even a comment on its way."""
+        self.close()
+        if self._beat is not None:
+            self._beat.cancel()
+
+    async def _begin(self) -> bytes:
+        """Send the head; gives what stands before the first event."""
+        await self._flow.begin(200, _HEADERS)
+        return json_splitter.retry(randrange(*_RETRY_MS))  # noqa: S311 - no secret
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = self._loop.call_later(seconds, self._tick)
+
+    def _tick(self) -> None:
+        pause = self._transcoder.limits.heartbeat
+        silence = self._loop.time() - self._sent
+        if silence < pause:
+            self._wait(pause - silence)
+            return
+        if not self._lock.locked():  # else something is on its way, to a reader that is slow
+            self._beat = self._loop.create_task(self._send_beat())
+        self._wait(pause)
+
+    async def _send_beat(self) -> None:
+        try:
+            await self.add(json_splitter.COMMENT)
+        except Exception:  # noqa: BLE001 - a server may raise what it likes
+            assert self._gone is not None
+            self._gone()

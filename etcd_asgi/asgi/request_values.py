@@ -1,0 +1,192 @@
+"""What a client sends during a streaming call: JSON values, and at last its leave."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import Message, Receive
+
+from etcd_asgi.asgi.body import body_of, leave, received, refuse_if_lost
+from etcd_asgi.asgi.json_splitter import Splitter
+from etcd_asgi.codec import check_begun
+from etcd_asgi.errors import BodyTooLarge, ClientDisconnected
+from etcd_asgi.metadata import Headers
+
+
+class HttpInput:
+    """A request body, read while the answer flows.
+
+    Args:
+        receive: of the request.
+        limit: bytes that one value may have.
+        headers: of the request, which may announce a body.
+    """
+
+    __slots__ = ("_headers", "_more", "_receive", "_values")
+
+    def __init__(self, receive: Receive, limit: int, headers: Headers = ()) -> None:
+        self._receive = receive
+        self._headers: Headers | None = headers
+        """``None`` once some of the body has come."""
+
+        self._more = True
+        self._values: _Values | None = _Values(limit)
+        """``None`` once the body has been read: a watch may go on for long."""
+
+    async def next(self) -> bytes | None:
+        """See :class:`~etcd_asgi.calls.stream.Input`.
+
+        Values may be cut anywhere by the pieces of the body.
+        """
+        if self._values is None:
+            return None
+        while (value := await self._values.next()) is None and self._more:
+            event = await received(self._receive)
+            piece = body_of(event)
+            self._more = event.get("more_body", False)
+            if piece:
+                self._headers = None
+            elif not self._more and self._headers is not None:
+                refuse_if_lost(self._headers)
+            self._values.add(piece)
+        if value is None:
+            value, self._values = self._values.rest(), None
+        elif not self._more and self._values.is_empty():
+            self._values = None
+        return value
+
+    def is_over(self) -> bool:
+        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        return self._values is None
+
+    async def left(self) -> bool:
+        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        return await leave(self._receive, ended=not self._more)
+
+
+class QueryInput(HttpInput):
+    """The one request of a GET, and then the client's leave."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, receive: Receive, request: bytes) -> None:
+        super().__init__(receive, 0)
+        self._values = None
+        self._request: bytes | None = request
+
+    async def next(self) -> bytes | None:
+        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        request, self._request = self._request, None
+        return request
+
+
+class SocketInput:
+    """The messages of an accepted WebSocket, text or binary. It has no end but the leave.
+
+    Each message is followed by a newline, so that a number in one and a number in the next are
+    two values. grpc-websocket-proxy wsproxy/websocket_proxy.go does so.
+    """
+
+    __slots__ = ("_receive", "_values")
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._values = _Values(limit)
+
+    async def next(self) -> bytes:
+        """See :class:`~etcd_asgi.calls.stream.Input`.
+
+        Values may span messages, and messages may hold several.
+        """
+        while (value := await self._values.next()) is None:
+            event = await received(self._receive)
+            if event["type"] != "websocket.receive":
+                raise ClientDisconnected
+            text = event.get("text")
+            piece = event.get("bytes") or b"" if text is None else text.encode("utf-8", "replace")
+            self._values.add(piece + b"\n")
+        return value
+
+    def is_over(self) -> bool:
+        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        return False
+
+    async def left(self) -> bool:
+        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        await self.after()
+        return True
+
+    async def after(self) -> Message:
+        """The client's leave; what else it sends is dropped."""
+        while (event := await self._receive())["type"] == "websocket.receive":
+            pass
+        return event
+
+
+class _Values:
+    """The values in what has come, each up to a limit."""
+
+    __slots__ = ("_at", "_limit", "_piece", "_probes", "_splitter", "_whole")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._probes = _PROBES_BYTES
+        """Bytes that may still be probed."""
+
+        self._splitter = Splitter()
+        self._piece, self._at = b"", 0
+        """What has come last, and how much of it has been looked at."""
+
+        self._whole: list[bytes] = []
+        """In reverse: the next is the last."""
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece of the input, once all values before it have been taken."""
+        self._piece, self._at = piece, 0
+
+    async def next(self) -> bytes | None:
+        """The next whole value, if there is one.
+
+        Servers hand on messages of many MiB in one piece. Others have their turn in between.
+        """
+        while not self._whole and self._at < len(self._piece):
+            end = self._at + _SLICE_BYTES
+            self._look_at(self._piece[self._at : end])
+            self._at = end
+            if end < len(self._piece):
+                await asyncio.sleep(0)
+        return self._whole.pop() if self._whole else None
+
+    def _look_at(self, piece: bytes) -> None:
+        splitter, limit = self._splitter, self._limit
+        values = splitter.feed(piece)
+        if splitter.pending_bytes > limit or any(len(value) > limit for value in values):
+            raise BodyTooLarge(limit)
+        self._probes += _PROBES_PER_BYTE * len(piece)
+        if not values and 0 < splitter.pending_bytes <= min(_PROBED_BYTES, self._probes):
+            self._probes -= splitter.pending_bytes
+            check_begun(splitter.pending)
+        values.reverse()
+        self._whole = values
+
+    def rest(self) -> bytes | None:
+        """What is left at the end of the input, if anything."""
+        return self._splitter.close() or None
+
+    def is_empty(self) -> bool:
+        """Whether nothing has come that has not been taken."""
+        is_seen = self._at >= len(self._piece)
+        return is_seen and not self._whole and not self._splitter.close()
+
+
+_SLICE_BYTES = 16 * 1024
+"""How much is looked at without a pause: some ms, where every byte is a bracket."""
+
+_PROBED_BYTES = 4096
+"""Up to this length a value that is not whole is looked at for faults, so that a client which
+waits for an answer gets one. Longer ones are when they are whole, or the input ends."""
+
+_PROBES_BYTES = 4 * _PROBED_BYTES
+_PROBES_PER_BYTE = 4
+"""How many bytes are looked at for faults: so many, and so many for each byte that comes. A value
+that comes in a thousand pieces is not looked at after each: that would take quadratic time."""

@@ -1,0 +1,62 @@
+"""Sending what clients may leave waiting: long responses, in slices, each with a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator
+
+from starlette.types import Message, Send
+
+from etcd_asgi.asgi.responses import Headers, emit
+from etcd_asgi.calls.large_response import Reply
+from etcd_asgi.calls.stalled_client import stalled
+
+logger = logging.getLogger("etcd_asgi")
+
+SLICE_BYTES = 256 * 1024
+"""Longest ASGI message of a body: what a client that stalls has not taken stays this small."""
+
+
+BUFFERED_BYTES = 64 * 1024
+"""Shorter responses are sent before their clients take them: they stay in the buffers of servers
+and of the operating system."""
+
+
+async def send_long(send: Send, answer: bytes | Reply, fields: Headers, stall: float) -> None:
+    """Send a response with status 200 that a client may leave waiting.
+
+    Args:
+        send: the client's.
+        answer: the response; a large one goes out in slices.
+        fields: headers, in addition to its length.
+        stall: seconds for which the client may take nothing of it.
+
+    Raises:
+        ClientStalled: it took nothing for so long.
+        ClientDisconnected: the server says that it has disconnected.
+        SendFailed: see :func:`etcd_asgi.asgi.responses.emit`.
+    """
+    if isinstance(answer, Reply):
+        length, pieces = answer.size, answer.take()
+    else:
+        length, pieces = len(answer), iter((answer,))
+    head = [*fields, (b"content-length", b"%d" % length)]
+    await emit(send, {"type": "http.response.start", "status": 200, "headers": head})
+    try:
+        for part in _slices(pieces):
+            async with asyncio.timeout(stall):
+                await emit(send, _body(part, more=True))
+        await emit(send, _body(b"", more=False))
+    except TimeoutError:
+        raise stalled(stall) from None
+
+
+def _slices(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        for at in range(0, len(piece), SLICE_BYTES):
+            yield piece[at : at + SLICE_BYTES]
+
+
+def _body(part: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": part, "more_body": more}

@@ -1,0 +1,1 @@
+"""JSON as Go's two protobuf libraries read it, error texts included."""

@@ -1,0 +1,1 @@
+"""Messages to JSON, as Go's libraries write it."""

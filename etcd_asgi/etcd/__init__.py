@@ -1,0 +1,1 @@
+"""Facts about etcd: its messages and its RPCs."""

@@ -1,0 +1,1 @@
+"""Logging in to etcd: passwords, tokens, and calls that carry one."""

@@ -1,0 +1,1 @@
+"""The transport over grpcio, the only package that imports grpc."""

@@ -1,0 +1,236 @@
+"""Request bodies from hosts that read them first, and give them again in ways of their own."""
+
+import asyncio
+from typing import Any
+
+import anyio
+import pytest
+from starlette.types import Message
+
+from etcd_asgi.asgi import request_values
+from etcd_asgi.asgi.body import RequestBody, leave
+from etcd_asgi.asgi.request_values import HttpInput, SocketInput
+from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError
+
+LIMIT = 1000
+
+
+class Replay:
+    """A ``receive`` that gives the same body again and again, and never waits."""
+
+    def __init__(self, body: bytes = b'{"key": "aw=="}', most: int = 3) -> None:
+        self._event = {"type": "http.request", "body": body, "more_body": False}
+        self._most = most
+        self.calls = 0
+
+    async def __call__(self) -> Message:
+        self.calls += 1
+        assert self.calls <= self._most, "it is asked for ever"
+        return self._event
+
+
+class Client:
+    """A server's ``receive``: these events, and at last the leave, after which nothing comes."""
+
+    def __init__(self, *events: Message) -> None:
+        self._events = [*events, {"type": "http.disconnect"}]
+
+    async def __call__(self) -> Message:
+        if not self._events:
+            await anyio.sleep_forever()
+        return self._events.pop(0)
+
+
+def piece(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def test_behind_a_body_that_is_replayed_nobody_is_heard_to_leave() -> None:
+    body = RequestBody(Replay())
+    assert await body.read({"headers": []}, LIMIT, whole=True) == b'{"key": "aw=="}'
+    assert (await body.after())["type"] == "http.request"
+
+
+async def test_the_rest_of_a_body_that_is_replayed_is_not_read_again() -> None:
+    receive = Replay()
+    body = RequestBody(receive)
+    await body.read({"headers": []}, LIMIT, whole=True)
+    await body.skip_rest()
+    assert receive.calls == 1
+
+
+async def test_a_stream_whose_body_is_replayed_has_one_request() -> None:
+    source = HttpInput(Replay(), LIMIT)
+    assert await source.next() == b'{"key": "aw=="}'
+    assert await source.next() is None
+    assert await source.left() is False
+
+
+async def test_the_leave_of_a_client_is_heard_after_the_rest_of_its_body() -> None:
+    client = Client(piece(b"{}", more=True), piece(b"{}", more=True), piece(b"", more=False))
+    body = RequestBody(client)
+    assert await body.read({"headers": []}, LIMIT, whole=False) == b"{}"
+    assert await body.after() == {"type": "http.disconnect"}
+
+
+async def test_the_leave_of_a_client_is_heard_after_a_whole_body() -> None:
+    client = Client(piece(b"{}", more=False))
+    source = HttpInput(client, LIMIT)
+    assert [await source.next(), await source.next()] == [b"{}", None]
+    assert await source.left() is True
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_a_client_that_has_left_is_heard_at_once(ended: bool) -> None:
+    assert await leave(Client(), ended=ended) is True
+
+
+async def test_a_length_that_no_number_can_hold_is_too_long() -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"{", "more_body": True}
+
+    scope = {"type": "http", "headers": [(b"content-length", b"9" * 5000)]}
+    with pytest.raises(BodyTooLarge):
+        await RequestBody(receive).read(scope, 100, whole=True)
+
+
+BRACKETS = b'{"a":[' + b"[]," * 100_000 + b"[]]}"
+
+
+async def test_others_have_their_turn_while_a_long_message_is_looked_at() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(count())
+    events = Client({"type": "websocket.receive", "bytes": BRACKETS})
+    assert await SocketInput(events, len(BRACKETS)).next() == BRACKETS
+    assert turns > 10
+    other.cancel()
+
+
+async def test_a_value_over_the_limit_is_refused_before_all_of_it_was_looked_at() -> None:
+    class Seen(bytes):
+        """It notes how far it was read."""
+
+        end = 0
+
+        def __getitem__(self, part: object) -> bytes:  # type: ignore[override]
+            assert isinstance(part, slice)
+            Seen.end = part.stop
+            return bytes(self)[part]
+
+        def __add__(self, other: Any) -> "Seen":
+            return Seen(bytes(self) + other)
+
+    events = Client({"type": "websocket.receive", "bytes": Seen(BRACKETS)})
+    with pytest.raises(BodyTooLarge):
+        await SocketInput(events, LIMIT).next()
+    assert 0 < Seen.end < len(BRACKETS) / 4
+
+
+async def test_the_rest_of_a_body_is_heard_by_one_reader_alone() -> None:
+    """Where a call has taken its time, somebody listens for the client's leave already."""
+    readers, most = 0, 0
+    events = [piece(b"{}", more=True), piece(b" ", more=True), piece(b"", more=False)]
+
+    async def receive() -> Message:
+        nonlocal readers, most
+        readers += 1
+        most = max(most, readers)
+        await anyio.wait_all_tasks_blocked()
+        readers -= 1
+        if not events:
+            await anyio.sleep_forever()
+        return events.pop(0)
+
+    body = RequestBody(receive)
+    assert await body.read({"headers": []}, LIMIT, whole=False) == b"{}"
+    listener = asyncio.create_task(body.after())
+    await asyncio.sleep(0)
+    await body.skip_rest()
+    assert (body.ended, most) == (True, 1)
+    listener.cancel()
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 3, 100])
+@pytest.mark.parametrize("text", [b"[" * 20_000, b'{"key": "' + b"a" * 20_000, b" " * 20_000])
+async def test_a_value_in_many_pieces_is_probed_in_linear_time(
+    text: bytes, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probed = 0
+
+    def count(begun: bytes) -> None:
+        nonlocal probed
+        probed += len(begun)
+
+    monkeypatch.setattr(request_values, "check_begun", count)
+    pieces = [text[at : at + piece_bytes] for at in range(0, len(text), piece_bytes)]
+    socket = SocketInput(Client(*({"type": "websocket.receive", "bytes": one} for one in pieces)),
+                         10**6)  # fmt: skip
+    body = HttpInput(Client(*(piece(one, more=True) for one in pieces)), 10**6)
+    for source, sent in ((socket, len(text) + len(pieces)), (body, len(text))):
+        probed = 0
+        with pytest.raises(ClientDisconnected):
+            await source.next()
+        assert probed <= 4 * sent + 4 * 4096
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 5, 1000])
+async def test_a_fault_in_a_small_value_is_told_before_it_is_whole(piece_bytes: int) -> None:
+    text = b'{"create_request": {"key": nonsense'
+    pieces = [text[at : at + piece_bytes] for at in range(0, len(text), piece_bytes)]
+    source = HttpInput(Client(*(piece(one, more=True) for one in pieces)), LIMIT)
+    with pytest.raises(DecodeError):
+        await source.next()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    ("headers", "cause"),
+    [
+        ([(b"content-length", b"77")], "middleware or a dependency"),
+        ([(b"content-length", b"77"), (b"upgrade", b"h2c")], "with `Upgrade: h2c`"),
+        ([(b"transfer-encoding", b"chunked"), (b"upgrade", b"h2c")], "with `Upgrade: h2c`"),
+        ([(b"content-length", b"7"), (b"upgrade", b"x\ny")], r"with `Upgrade: x\ny`"),
+    ],
+)
+async def test_a_body_that_was_announced_and_is_empty_is_refused(
+    headers: list[tuple[bytes, bytes]], cause: str, whole: bool
+) -> None:
+    for events in ([piece(b"", more=False)], [piece(b"", more=True), piece(b"", more=False)]):
+        with pytest.raises(DecodeError) as refused:
+            await RequestBody(Client(*events)).read({"headers": headers}, LIMIT, whole=whole)
+        assert cause in str(refused.value)
+        with pytest.raises(DecodeError) as refused:
+            await HttpInput(Client(*events), LIMIT, headers).next()
+        assert cause in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"content-length", b"0")],
+        [(b"transfer-encoding", b"chunked")],
+        [(b"upgrade", b"h2c")],
+        [(b"upgrade", b"h2c"), (b"content-length", b"0")],
+    ],
+)
+async def test_a_body_that_is_honestly_empty_is_empty(headers: list[tuple[bytes, bytes]]) -> None:
+    read = RequestBody(Client(piece(b"", more=False))).read({"headers": headers}, LIMIT, whole=True)
+    assert await read == b""
+    assert await HttpInput(Client(piece(b"", more=False)), LIMIT, headers).next() is None
+
+
+async def test_blanks_are_a_body() -> None:
+    headers = [(b"content-length", b"3")]
+    for events in ([piece(b"   ", more=False)], [piece(b"  ", more=True), piece(b" ", more=False)]):
+        for whole in (True, False):
+            body = await RequestBody(Client(*events)).read({"headers": headers}, LIMIT, whole=whole)
+            assert not body.strip()
+        assert await HttpInput(Client(*events), LIMIT, headers).next() is None
