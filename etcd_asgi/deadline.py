@@ -1,4 +1,4 @@
-"""The ends of calls that their deadlines made, whatever code they came with."""
+"""Deadlines of calls, and the errors that they cause, whatever code these come with."""
 
 from __future__ import annotations
 
@@ -15,6 +15,23 @@ _ALSO = frozenset({Code.CANCELLED, Code.UNKNOWN})
 _MARGIN = 0.05
 """Seconds. etcd knows the deadline too, may see it pass first, and then says Canceled, or Unknown
 from within a lock or an election. Go's client says DeadlineExceeded all the same."""
+
+
+class Deadline:
+    """The time at which a call must be over.
+
+    Args:
+        timeout: seconds from now; zero or less: it has passed.
+    """
+
+    __slots__ = ("_at",)
+
+    def __init__(self, timeout: float) -> None:
+        self._at = time.monotonic() + timeout
+
+    def left(self) -> float:
+        """Return the seconds that are left; zero or less: it has passed."""
+        return self._at - time.monotonic()
 
 
 def exceeded(*, local: bool = True) -> UpstreamError:

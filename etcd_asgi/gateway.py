@@ -12,32 +12,35 @@ from starlette.types import Receive, Scope, Send
 
 from etcd_asgi.asgi import route_errors
 from etcd_asgi.asgi.body import drop_body
-from etcd_asgi.asgi.disconnect import Presence
+from etcd_asgi.asgi.disconnect import DisconnectMonitor
 from etcd_asgi.asgi.endpoints.health import PATHS, Neighbours
 from etcd_asgi.asgi.endpoints.ndjson import StreamEndpoint
-from etcd_asgi.asgi.endpoints.sse import asks_for_watch
+from etcd_asgi.asgi.endpoints.sse import EventEndpoint, asks_for_watch
 from etcd_asgi.asgi.endpoints.static_files import StaticFiles
 from etcd_asgi.asgi.endpoints.unary import UnaryEndpoint
-from etcd_asgi.asgi.endpoints.websocket import NOT_UPGRADED, WebSocketEndpoint, is_handshake
+from etcd_asgi.asgi.endpoints.websocket import NOT_UPGRADED, WebSocketEndpoint
 from etcd_asgi.asgi.error_responses import send_failure
-from etcd_asgi.asgi.http_calls import HttpCalls, headers_of
-from etcd_asgi.asgi.mount import local_path, without_added_slash
+from etcd_asgi.asgi.http_calls import HttpCalls
+from etcd_asgi.asgi.mount import without_added_slash
+from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.responses import after_short_body, send_error
-from etcd_asgi.asgi.routes import DEFAULT_VERSIONS, Route, Routes
+from etcd_asgi.asgi.routes import DEFAULT_VERSIONS, Routes
+from etcd_asgi.asgi.streaming import Streaming
 from etcd_asgi.asgi.unexpected_errors import is_disconnect, log_error
-from etcd_asgi.asgi.websocket_calls import SocketCalls
-from etcd_asgi.calls.bindings import Kind
+from etcd_asgi.asgi.websocket_calls import WebSocketCalls
 from etcd_asgi.calls.bounds import Bounds
 from etcd_asgi.calls.etcd_status import Vitals
 from etcd_asgi.calls.freed_memory import FreedMemory
 from etcd_asgi.calls.open_streams import OpenStreams
 from etcd_asgi.calls.waiting import WaitingCalls
-from etcd_asgi.errors import ClientDisconnected, DecodeError, Denied, ResponseBroken
+from etcd_asgi.errors import Denied, ResponseBroken
 from etcd_asgi.parameters import check_lending, check_parameters, is_upstream
-from etcd_asgi.policy.admission import Admission, Rules
+from etcd_asgi.policy.admission import Admission, HostAdmission, OpenAdmission, Rules
 from etcd_asgi.policy.audit import Audit, log_record
 from etcd_asgi.policy.grant import Access, passthrough
 from etcd_asgi.policy.guard import Authorize
+from etcd_asgi.policy.identity import Identities
+from etcd_asgi.policy.origin import Origins
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, complaint, parse_targets
@@ -124,21 +127,25 @@ class Gateway:
             credentials=credentials,
         )
         self._waiting = WaitingCalls(self._limits)
-        self._admission = Admission(rules, self._limits, self._upstream, self._waiting)
-        self._is_open = self._admission.is_open
+        self._identities = Identities(self._upstream, self._limits, credentials)
+        admission = self._admission(rules)
         self._freed = FreedMemory()
         self._bounds = Bounds(self._limits, self._freed)
         self._routes = Routes(versions, self._limits, self._upstream, self._waiting, self._bounds)
         self._by_path = self._routes.by_path
-        self._first = self._routes.first
-        vitals = Vitals(self._admission.identities.own(), self._limits, f"{self._first.release}.0")
-        self._neighbours = Neighbours(vitals, self._admission.grant, self._first)
+        first = self._routes.first
+        vitals = Vitals(self._identities.own(), self._limits, f"{first.release}.0")
+        self._neighbours = Neighbours(vitals, access, first)
         self._streams = OpenStreams(self._limits.max_streams)
-        presence = Presence(self._streams, self._limits.request_timeout, self._freed)
-        self._unary = UnaryEndpoint(presence)
-        self._calls = HttpCalls(self._admission, self._unary, StreamEndpoint(self._streams))
-        self._sockets = SocketCalls(
-            self._admission, self._routes, WebSocketEndpoint(self._streams, presence)
+        self._monitor = monitor = DisconnectMonitor(
+            self._streams, self._limits.request_timeout, self._freed
+        )
+        streaming = Streaming(self._streams)
+        self._calls = HttpCalls(
+            admission, UnaryEndpoint(monitor), StreamEndpoint(streaming), EventEndpoint(streaming)
+        )
+        self._sockets = WebSocketCalls(
+            admission, self._routes, WebSocketEndpoint(self._streams, monitor)
         )
 
     def __repr__(self) -> str:
@@ -148,29 +155,22 @@ class Gateway:
         return f"<etcd_asgi.Gateway {prefixes}>"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one ASGI connection."""
+        """Handle one ASGI connection."""
         match scope["type"]:
             case "http":
-                path = local_path(scope) if scope.get("root_path") else scope["path"]
-                route = self._by_path.get(path)
+                request = Request(scope, receive, send)
+                method = self._by_path.get(request.path) if request.method == "POST" else None
                 try:
-                    if route is None or scope["method"] != "POST":
-                        route = await self._no_call(path, scope, receive, send)
-                        if route is None:
-                            return
-                    headers, base = headers_of(scope), route.transcoder
-                    if headers.is_plain and self._is_open and route.kind is Kind.UNARY:
-                        # Most calls: of these nothing is to be asked. They go straight to their
-                        # endpoint, as each function on the way of a small call costs it.
-                        await self._unary.answer_plain(base, headers, scope, receive, send)
+                    if method is None:
+                        await self._other(request)
                     else:
-                        await self._calls.post(route, headers, scope, receive, send)
+                        await self._calls.post(method, request)
                 except (HTTPException, ResponseBroken):
-                    raise  # from the host's receive or send, or an answer that must not seem whole
+                    raise  # from the host's receive or send, or not to seem whole
                 except Exception as error:  # noqa: BLE001 - logged there
-                    await self._failed(error, route, scope, receive, send)
+                    await self._failed(error, request)
             case "websocket":
-                await self._sockets.answer(scope, receive, send)
+                await self._sockets.connect(Request(scope, receive, send))
             case "lifespan":
                 await self._lifespan(receive, send)
 
@@ -183,8 +183,8 @@ class Gateway:
             return  # no call could be made, so there is nothing to end
         self._streams.end_all()
         await self._waiting.aclose()
-        await self._bounds.outlasting.aclose()
-        await self._admission.identities.aclose()
+        await self._bounds.shielded.aclose()
+        await self._identities.aclose()
         await self._upstream.aclose()
         self._freed.close()
 
@@ -205,47 +205,50 @@ class Gateway:
         async with self:
             yield
 
-    async def _failed(
-        self, error: Exception, route: Route | None, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """End a request for which no endpoint has found an answer."""
-        one = route.flavour if route else self._routes.flavour_of(local_path(scope)) or self._first
-        if isinstance(error, DecodeError):  # of its headers: nothing has been answered yet
-            with suppress(ClientDisconnected):
-                await send_failure(await after_short_body(scope, receive, send), one, error)
-        elif not await is_disconnect(error, receive):
-            text = complaint()
-            if text is None:
-                log_error("error while answering %r", local_path(scope), error)
-            with suppress(Exception):  # the answer may have begun, or the client may be gone
-                if text is not None:
-                    await drop_body(scope, receive)
-                await send_error(send, one, Code.INTERNAL, text or "internal error")
+    def _admission(self, rules: Rules) -> Admission:
+        origins = Origins(rules.allowed_origins)
+        if rules.are_none:
+            return OpenAdmission(origins)
+        return HostAdmission(rules, origins, self._limits, self._identities, self._waiting)
 
-    async def _no_call(self, path: str, scope: Scope, receive: Receive, send: Send) -> Route | None:
-        """Answer what is no POST of a known path; give the route of what is one after all."""
-        path = without_added_slash(path, scope)
-        one = self._routes.flavour_of(path)
-        if scope["method"] == "POST" and one and (route := self._routes.find(path, one)):
-            return route
-        early = await after_short_body(scope, receive, send)
-        if scope["method"] == "OPTIONS" and (one or self._first).options:
+    async def _failed(self, error: Exception, request: Request) -> None:
+        """End a request for which no endpoint has found a response."""
+        if await is_disconnect(error, request.receive):
+            return
+        text = complaint()
+        if text is None:
+            log_error("error while answering %r", request.path, error)
+        flavour = self._routes.flavour_of(request.path) or self._routes.first
+        with suppress(Exception):  # the response may have begun, or the client have disconnected
+            if text is not None:
+                await drop_body(request)
+            await send_error(request.send, flavour, Code.INTERNAL, text or "internal error")
+
+    async def _other(self, request: Request) -> None:
+        """Handle a request that is no POST of the path of an RPC."""
+        path = without_added_slash(request.path, request.scope)
+        flavour = self._routes.flavour_of(path)
+        method = None if flavour is None else self._routes.find(path, flavour)
+        if method is not None and request.method == "POST":
+            await self._calls.post(method, request)
+            return
+        early = await after_short_body(request)
+        if request.method == "OPTIONS" and (flavour or self._routes.first).options:
             await route_errors.options(early)
         elif path in PATHS:
-            await self._neighbours.answer(path, scope, early)
+            await self._neighbours.respond(path, request, early)
         elif self._static.serves(path):
-            await self._static.answer(path, scope, early)
-        elif one is None:
-            await route_errors.outside(scope, early)
-        elif (route := self._routes.find(path, one)) is None:
-            await route_errors.not_found(scope, early, one)
-        elif scope["method"] == "GET" and is_handshake(scope):
-            await send_failure(early, one, Denied(400, NOT_UPGRADED))
-        elif route.watches and asks_for_watch(scope):
-            await self._calls.watch_by_get(route, scope, receive, send)
+            await self._static.respond(path, request, early)
+        elif flavour is None:
+            await route_errors.outside(request, early)
+        elif method is None:
+            await route_errors.not_found(request, early, flavour)
+        elif request.method == "GET" and request.is_handshake():
+            await send_failure(early, flavour, Denied(400, NOT_UPGRADED))
+        elif method.is_watch and asks_for_watch(request):
+            await self._calls.watch_by_get(method, request)
         else:
-            await route_errors.wrong_method(scope, early, one)
-        return None
+            await route_errors.wrong_method(request, early, flavour)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Stand-alone: nothing to do at startup, connections to close at shutdown."""

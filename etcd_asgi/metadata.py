@@ -53,7 +53,7 @@ _COOKIE = _FORWARDED.pop(b"cookie")
 """Cookies are a login that a browser adds by itself: they take the longer way, which says so."""
 
 _EXPECT = _FORWARDED.pop(b"expect")
-"""A client that waits to hear that its body is wanted: the size of it is looked at before."""
+"""A client that waits to hear that its body is wanted: its length is looked at before."""
 
 _UNUSED = (b"host", b"accept-encoding", b"connection", b"content-length")
 """Headers of almost every request that do not go up as they are."""
@@ -61,6 +61,7 @@ _UNUSED = (b"host", b"accept-encoding", b"connection", b"content-length")
 _KEYS = _FORWARDED | dict.fromkeys(_UNUSED, "")
 """One look-up for each header. The others are few, and are looked at more closely."""
 
+_FORM = "application/x-www-form-urlencoded"
 _ACCEPT, _CONTENT_TYPE = _FORWARDED[b"accept"], _FORWARDED[b"content-type"]
 _LONGEST_ACCEPT = 8192
 """Characters after which further Accept headers are not looked at: no client sends as many."""
@@ -98,14 +99,19 @@ class RequestHeaders:
     """All of its values, with commas between them."""
 
     expects: bool = False
-    """Whether the client waits to hear that its body is wanted."""
+    """Whether the client sends its body after ``100 Continue`` alone."""
 
     ambient: bool = False
     """Whether there is a login that a browser adds by itself: a cookie, or a user and password
     that it remembers."""
 
-    is_plain: bool = True
-    """Whether there is nothing to be heeded but the metadata."""
+    @property
+    def is_form(self) -> bool:
+        """Tell whether grpc-gateway would take the body for a form.
+
+        Source: grpc-gateway runtime/mux.go, ServeHTTP and isPathLengthFallback.
+        """
+        return self.content_type == _FORM
 
 
 def read(headers: Headers, peer: str | None) -> RequestHeaders:
@@ -129,11 +135,6 @@ def read(headers: Headers, peer: str | None) -> RequestHeaders:
         sender = _read_others(found, others)
         token, host, hops = sender.token, sender.host or host, sender.route(peer)
         found.ambient = found.ambient or (token is not None and bool(_AMBIENT(token)))
-        found.is_plain = found.timeout is None and not (
-            found.ambient or found.method_override or found.expects
-        )
-    if "=" in content_type or "=" in accept:
-        found.is_plain = False
     if not accept:
         # Without it etcd takes the caller for the subject of the gateway's client certificate:
         # etcd server/auth/store.go, AuthInfoFromTLS.

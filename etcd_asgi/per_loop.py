@@ -15,12 +15,14 @@ class PerLoop(Generic[T]):
 
     Args:
         make: makes the object of the running loop.
+        forget: takes each object that is forgotten as its loop is closed.
     """
 
-    __slots__ = ("_by_loop", "_make")
+    __slots__ = ("_by_loop", "_forget", "_make")
 
-    def __init__(self, make: Callable[[], T]) -> None:
+    def __init__(self, make: Callable[[], T], forget: Callable[[T], None] = lambda _: None) -> None:
         self._make = make
+        self._forget = forget
         self._by_loop: dict[AbstractEventLoop, T] = {}
 
     def here(self) -> T:
@@ -35,6 +37,7 @@ class PerLoop(Generic[T]):
 
     def _new(self, loop: AbstractEventLoop) -> T:
         for one in [one for one in self._by_loop if one.is_closed()]:
-            self._by_loop.pop(one, None)
+            if (closed := self._by_loop.pop(one, None)) is not None:
+                self._forget(closed)
         made = self._by_loop[loop] = self._make()
         return made

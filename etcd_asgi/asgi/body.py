@@ -6,12 +6,12 @@ import asyncio
 from contextlib import suppress
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Scope
+from starlette.types import Message, Receive
 from starlette.websockets import WebSocketDisconnect
 
 from etcd_asgi.asgi.json_splitter import Splitter
+from etcd_asgi.asgi.request import Request
 from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError
-from etcd_asgi.metadata import Headers
 
 _REST_BYTES = 16 * 1024 * 1024
 _REST_TIME = 0.5
@@ -27,10 +27,10 @@ _SHORT_BYTES = 256 * 1024
 class RequestBody:
     """The body of one request, and how far it has been read."""
 
-    __slots__ = ("_has_come", "_heard", "_receive", "ended")
+    __slots__ = ("_has_come", "_heard", "_request", "ended")
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+    def __init__(self, request: Request) -> None:
+        self._request = request
         self._heard: asyncio.Event | None = None
         """While there is a listener: set when it has heard the end of the body, or has ended."""
 
@@ -39,36 +39,39 @@ class RequestBody:
 
         self.ended = False
 
-    async def read(self, scope: Scope, limit: int, *, whole: bool) -> bytes:
-        """The body.
+    async def read(self, limit: int, *, whole: bool) -> bytes:
+        """Read the body.
 
         Args:
-            scope: the request, whose Content-Length may tell beforehand that it is too long.
             limit: longest body in bytes.
             whole: read to the end; if not, the first whole JSON value is enough, so that a call
                 can start while the client holds its request open.
 
         Raises:
-            BodyTooLarge: it is longer than *limit*.
-            ClientDisconnected: the client left.
+            BodyTooLarge: it is longer than *limit*, or its Content-Length says that it is.
+            ClientDisconnected: the client has disconnected.
             DecodeError: a body was announced and none arrives.
         """
-        if declared_length(scope["headers"]) > limit:
+        if self._request.expects and self._request.length() > limit:
             raise BodyTooLarge(limit)
-        event = await self.receive()
-        if self.ended:
-            body = body_of(event)
-            if len(body) > limit:
-                raise BodyTooLarge(limit)
-        else:
-            body = await (self._whole(event, limit) if whole else self._first(event, limit))
+        event = await received(self._request.receive)
+        body: bytes = event.get("body", b"")
+        if body and len(body) <= limit and not event.get("more_body"):
+            self.ended = True
+            return body
+        if self._request.length() > limit:
+            raise BodyTooLarge(limit)
+        body = await (self._whole if whole else self._first)(self._seen(event), limit)
         if self.ended and not self._has_come:
-            refuse_if_lost(scope["headers"])
+            refuse_if_lost(self._request)
         return body
 
     async def receive(self) -> Message:
-        """The next ASGI event."""
-        event = await received(self._receive)
+        """Receive the next ASGI message."""
+        return self._seen(await received(self._request.receive))
+
+    def _seen(self, event: Message) -> Message:
+        """Take note of an ASGI message, and return it."""
         self._has_come = self._has_come or bool(event.get("body"))
         self.ended = not event.get("more_body", False)
         if self.ended and self._heard is not None:
@@ -168,45 +171,25 @@ def body_of(event: Message) -> bytes:
     return piece
 
 
-_MAX_DIGITS = 20
-"""Of a Content-Length that are looked at: what has more is too long by any limit."""
-
-
-def declared_length(headers: Headers) -> int:
-    """Return the Content-Length; 0 without one."""
-    for name, value in headers:
-        if name == b"content-length" and value.isdigit():
-            return int(value[:_MAX_DIGITS])
-    return 0
-
-
-def asks_beforehand(scope: Scope) -> bool:
-    """Tell whether the client waits to hear that its body is wanted (``Expect: 100-continue``).
-
-    Servers say that it is as soon as the body is received.
-    """
-    return any(name == b"expect" for name, _ in scope["headers"])
-
-
-async def drop_body(scope: Scope, receive: Receive) -> None:
+async def drop_body(request: Request) -> None:
     """Read and drop a body of which nothing has been read, on any event loop.
 
-    A client that is still sending may not see the answer.
+    A client that is still sending may not see the response.
     """
-    if declared_length(scope["headers"]) <= _REST_BYTES:
-        while (await receive()).get("more_body"):
+    if request.length() <= _REST_BYTES:
+        while (await request.receive()).get("more_body"):
             pass
 
 
-async def skip_short(scope: Scope, receive: Receive) -> bool:
+async def skip_short(request: Request) -> bool:
     """Read and drop the body of a request that is refused, if it is short.
 
     Returns:
         Whether it has been read to its end.
     """
-    if declared_length(scope["headers"]) > _SHORT_BYTES:
+    if request.length() > _SHORT_BYTES:
         return False
-    body = RequestBody(receive)
+    body = RequestBody(request)
     try:
         await body.skip_rest(_SHORT_BYTES)
     except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
@@ -224,7 +207,7 @@ EATEN = (
 )
 
 
-def refuse_if_lost(headers: Headers) -> None:
+def refuse_if_lost(request: Request) -> None:
     """Refuse a request whose body is empty though its headers announce one.
 
     A body that is shorter than announced need not be wrong, as middleware may have unpacked it.
@@ -234,9 +217,8 @@ def refuse_if_lost(headers: Headers) -> None:
         DecodeError: a body was announced, by a length above 0 or as chunks beside an Upgrade, with
             which some servers hand on no body.
     """
-    length, sent = declared_length(headers), dict(headers)
-    upgrade = sent.get(b"upgrade")
-    if not length and (upgrade is None or b"transfer-encoding" not in sent):
+    length, upgrade = request.length(), request.header(b"upgrade")
+    if not length and (upgrade is None or request.header(b"transfer-encoding") is None):
         return
     if upgrade is None:
         raise DecodeError(EATEN.format(length=length))

@@ -1,37 +1,23 @@
-"""Requests that wait: counted, timed while they are read, ended when their clients disconnect."""
+"""Calls whose clients may disconnect: watched, counted and timed while they wait."""
 
 from __future__ import annotations
 
 import asyncio
-from asyncio import CancelledError, current_task
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from asyncio import CancelledError, Task, current_task
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
 
 from starlette.types import Receive
 
 from etcd_asgi.calls.freed_memory import FreedMemory
 from etcd_asgi.calls.open_streams import OpenStreams
 from etcd_asgi.errors import ClientDisconnected, Denied, UpstreamError, too_slow
+from etcd_asgi.per_loop import PerLoop
 from etcd_asgi.settings import Limits
 
-Task = asyncio.Task[Any]
-
-
-class _Block:
-    """One of the calls that a task may have, each within another: it stands for the task."""
-
-    __slots__ = ("cancel", "get_loop", "uncancel")
-
-    def __init__(self, task: Task) -> None:
-        self.cancel, self.uncancel, self.get_loop = task.cancel, task.uncancel, task.get_loop
-
-
-Call = Task | _Block
-"""What a call is known by."""
-
 Reason = ClientDisconnected | Denied | UpstreamError
-"""Why a request that waited was ended."""
+"""The reason why a call that waited was ended."""
 
 _GRACE = 0.02
 """Seconds after which a call counts as waiting, or up to twice as many. Most are over long before,
@@ -43,15 +29,15 @@ _LISTENING = 10.0
 """Seconds for which the server may take to tell the listener that the request is over."""
 
 
-class Presence:
-    """Watches the requests that wait, and ends those that nobody waits for.
+class DisconnectMonitor:
+    """Watches the calls that wait, and cancels those whose clients have disconnected.
 
-    A request waits in two ways. While it is read it has a time limit. While its call is under way
-    it ends when its client disconnects. In both it has one of the gateway's places for all that
-    waits, and ends where there is none.
+    A call waits in two ways. While its request is read it has a time limit. While etcd works on it
+    it is cancelled when its client disconnects. In both it has one of the gateway's places for all
+    that waits, and is ended where there is none.
 
-    One timer for each event loop looks for requests that wait, as long as there are any: on some
-    loops a timer of its own would cost a call more than its JSON does.
+    One timer for each event loop looks for calls that wait, as long as there are any: on some loops
+    a timer of its own would cost a call more than its JSON does.
 
     Args:
         places: of all that waits on the gateway.
@@ -66,156 +52,127 @@ class Presence:
         freed: FreedMemory | None = None,
     ) -> None:
         self._freed = freed
-        self._places = OpenStreams(Limits().max_streams) if places is None else places
-        self._timeout = request_timeout
-        self._rounds: dict[asyncio.AbstractEventLoop, _Rounds] = {}
+        places = OpenStreams(Limits().max_streams) if places is None else places
+        make = partial(_Rounds, places, request_timeout)
+        self._rounds: PerLoop[_Rounds] = PerLoop(make, _Rounds.drop)
 
-    @contextmanager
-    def during(self, receive: Receive | None) -> Iterator[None]:
-        """Guard a block of a task, for one request, which is cancelled when that is ended.
+    def __len__(self) -> int:
+        """Count the calls of the running event loop that are watched."""
+        return len(self._rounds.here())
+
+    def watch(self) -> Watch:
+        """Make a context in which the running task reads one request and makes its call.
 
         There may be others in it: functions of the host may ask the gateway.
+        """
+        return Watch(self._rounds.here(), self._freed)
+
+
+class Watch:
+    """The context of one call: see :meth:`DisconnectMonitor.watch`.
+
+    Out of it comes, when the call was ended here:
+
+    Raises:
+        ClientDisconnected: the client has disconnected.
+        Denied: the request has not come in time.
+        UpstreamError: too many wait already, or the gateway is closed.
+    """
+
+    __slots__ = ("_freed", "_rounds", "task")
+
+    def __init__(self, rounds: _Rounds, freed: FreedMemory | None) -> None:
+        self._rounds = rounds
+        self._freed = freed
+
+    def __enter__(self) -> Self:
+        rounds = self._rounds
+        task = current_task()
+        assert task is not None, "an ASGI application runs in a task"
+        self.task = task
+        rounds.new[self] = None
+        if not rounds.is_going:
+            rounds.start()
+        return self
+
+    def listen(self, receive: Receive) -> None:
+        """Listen to the client, whose request has come, as soon as its call waits.
 
         Args:
-            receive: see :meth:`listen`; ``None``: the block reads the request.
-
-        Raises:
-            ClientDisconnected: out of the block: the client disconnected.
-            Denied: out of a block that reads: the request has not come in time.
-            UpstreamError: too many wait already, or the gateway is closed.
-        """
-        call = _Block(_this_task())
-        self._begin(call, receive)
-        try:
-            yield
-        except CancelledError:
-            self.raise_reason(call)
-            raise
-        finally:
-            self.end(call)
-
-    def begin(self) -> Task:
-        """Begin to read a request in the running task.
-
-        The block of :meth:`during` costs a small call much.
-
-        Returns:
-            The task, which stands for the call. No other may begin in it before this one ends.
-        """
-        task = _this_task()
-        self._begin(task, None)
-        return task
-
-    def listen(self, call: Call, receive: Receive) -> None:
-        """Listen to the client of a request that has come, as soon as its call waits.
-
-        Args:
-            call: what :meth:`begin` returned.
             receive: gives what comes after the request. Where that is not the client's disconnect,
                 nobody can hear it: hosts that read a body and give it again often do so with a
                 *receive* that gives it for ever and never waits.
         """
-        self._rounds[call.get_loop()].listen(call, receive)
-
-    def end(self, call: Call) -> None:
-        """A call is over.
-
-        It is forgotten at once, as memory that is freed soon is used again soon.
-        """
-        rounds = self._rounds.get(call.get_loop())
-        if rounds is None:
-            return
-        if call in rounds.new:
-            del rounds.new[call]
+        rounds = self._rounds
+        if self in rounds.new:
+            rounds.new[self] = receive
         else:
-            rounds.end(call)
+            rounds.listen(self, receive)
 
-    def raise_reason(self, call: Call) -> None:
-        """Raise the reason why the task of *call* is cancelled, if it was ended here.
-
-        Raises:
-            ClientDisconnected: see :meth:`during`.
-            Denied: see :meth:`during`.
-            UpstreamError: see :meth:`during`.
-        """
-        rounds = self._rounds.get(call.get_loop())
-        reason = None if rounds is None else rounds.reason(call)
-        if reason is not None and call.uncancel() == 0:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        rounds = self._rounds
+        if self in rounds.new:  # it is forgotten at once, so that its memory is reused
+            del rounds.new[self]
+            return
+        reason = rounds.end(self)
+        if kind is CancelledError and reason is not None and self.task.uncancel() == 0:
             if self._freed is not None:
                 self._freed.give_back_soon()
             raise reason from None
 
-    def _begin(self, call: Call, receive: Receive | None) -> None:
-        rounds = self._rounds.get(call.get_loop()) or self._new_rounds(call.get_loop())
-        rounds.new[call] = receive
-        if not rounds.is_going:
-            rounds.start()
-
-    def _new_rounds(self, loop: asyncio.AbstractEventLoop) -> _Rounds:
-        for one in [one for one in self._rounds if one.is_closed()]:
-            if (closed := self._rounds.pop(one, None)) is not None:
-                closed.drop()
-        rounds = self._rounds[loop] = _Rounds(loop, self._places, self._timeout)
-        return rounds
-
-
-def _this_task() -> Task:
-    task = current_task()
-    assert task is not None, "an ASGI application runs in a task"
-    return task
-
 
 class _Rounds:
-    """Goes round the calls of one event loop: those met for the second time are waiting."""
+    """Periodic scan of one event loop's calls: one seen in two scans gets a listener."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, places: OpenStreams, timeout: float
-    ) -> None:
-        self._loop = loop
+    def __init__(self, places: OpenStreams, timeout: float) -> None:
+        self._loop = asyncio.get_running_loop()
         self._places = places
         self._timeout = timeout
-        self.new: dict[Call, Receive | None] = {}
-        """Calls that have begun since the last round; ``None``: they are being read."""
+        self.new: dict[Watch, Receive | None] = {}
+        """Calls that have begun since the last scan; ``None``: their requests are being read."""
 
-        self._met: dict[Call, Receive | None] = {}
-        self._waiting: dict[Call, _Waiting] = {}
+        self._met: dict[Watch, Receive | None] = {}
+        self._waiting: dict[Watch, _Waiting] = {}
         self.is_going = False
 
+    def __len__(self) -> int:
+        return len(self.new) + len(self._met) + len(self._waiting)
+
     def start(self) -> None:
-        """Begin to go round."""
+        """Begin to scan."""
         self.is_going = True
         self._loop.call_later(_GRACE, self._go)
 
-    def listen(self, call: Call, receive: Receive) -> None:
-        """Note that a request has been read."""
-        if call in self.new:
-            self.new[call] = receive
-        elif call in self._met:
-            self._met[call] = receive
+    def listen(self, watch: Watch, receive: Receive) -> None:
+        """Note that a request that a scan has seen has been read."""
+        if watch in self._met:
+            self._met[watch] = receive
         else:
-            self._waiting[call].listen(receive)
+            self._waiting[watch].listen(receive)
 
-    def end(self, call: Call) -> None:
-        """Forget a call that a round has met."""
-        if call in self._met:
-            del self._met[call]
-        elif (one := self._waiting.pop(call, None)) is not None:
+    def end(self, watch: Watch) -> Reason | None:
+        """Forget a call that a scan has seen; return the reason if it was ended here."""
+        if watch in self._met:
+            del self._met[watch]
+        elif (one := self._waiting.pop(watch, None)) is not None:
             one.over()
+            return one.reason
+        return None
 
     def drop(self) -> None:
         """Forget all calls: their loop is closed."""
         for one in self._waiting.values():
             self._places.give_back(one)
 
-    def reason(self, call: Call) -> Reason | None:
-        """Return the reason why *call* was ended here, if it was."""
-        one = self._waiting.get(call)
-        return None if one is None else one.reason
-
     def _go(self) -> None:
         waiting, self._met, self.new = self._met, self.new, {}
-        for call, receive in waiting.items():
-            self._waiting[call] = _Waiting(call, self._places, self._timeout, receive)
+        for watch, receive in waiting.items():
+            self._waiting[watch] = _Waiting(watch.task, self._places, self._timeout, receive)
         if self._met:
             self._loop.call_later(_GRACE, self._go)
         else:
@@ -225,14 +182,18 @@ class _Rounds:
 class _Waiting:
     """A request that waits; its task is cancelled when it is ended, for a reason."""
 
-    __slots__ = ("_call", "_is_over", "_listening", "_places", "_timer", "loop", "reason")
+    __slots__ = ("_is_over", "_listening", "_places", "_task", "_timer", "loop", "reason")
 
     def __init__(
-        self, call: Call, places: OpenStreams, timeout: float, receive: Receive | None
+        self,
+        task: Task[Any],
+        places: OpenStreams,
+        timeout: float,
+        receive: Receive | None,
     ) -> None:
-        self.loop = call.get_loop()
+        self.loop = task.get_loop()
+        self._task = task
         self.reason: Reason | None = None
-        self._call = call
         self._places = places
         self._is_over = False
         self._timer: asyncio.TimerHandle | None = None
@@ -278,7 +239,7 @@ class _Waiting:
     def _cancel(self, reason: Reason) -> None:
         if not self._is_over and self.reason is None:
             self.reason = reason
-            self._call.cancel()
+            self._task.cancel()
 
     async def _listen(self, receive: Receive) -> None:
         try:

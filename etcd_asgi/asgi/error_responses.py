@@ -1,16 +1,22 @@
-"""Requests that end before etcd has answered, as answers and as the ends of streams."""
+"""Responses to requests that end before etcd has replied."""
 
 from __future__ import annotations
 
 from starlette.types import Send
 
-from etcd_asgi.asgi.responses import send_denied, send_error
+from etcd_asgi.asgi.request import Request
+from etcd_asgi.asgi.responses import after_short_body, send_denied, send_error
 from etcd_asgi.errors import BodyTooLarge, Denied, Failure, UpstreamError, as_error
 from etcd_asgi.flavours import Flavour
 
 
+async def refuse(request: Request, flavour: Flavour, failure: Failure) -> None:
+    """Refuse a request of which nothing has been read, with the *flavour*'s error body."""
+    await send_failure(await after_short_body(request), flavour, failure)
+
+
 async def send_failure(send: Send, flavour: Flavour, failure: Failure | UpstreamError) -> None:
-    """Answer with the *flavour*'s error body."""
+    """Send the *flavour*'s error body."""
     if isinstance(failure, Denied):
         await send_denied(send, flavour, failure)
         return

@@ -16,7 +16,7 @@ from starlette.types import Send
 from etcd_asgi.asgi import json_splitter
 from etcd_asgi.asgi.response_stream import Flow
 from etcd_asgi.asgi.responses import CANCELLED, send_error
-from etcd_asgi.calls.transcoder import Transcoder
+from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.watch.position import Told, WatchTrack
 from etcd_asgi.errors import ClientDisconnected, UpstreamError
 from etcd_asgi.status import Code
@@ -38,16 +38,15 @@ class Events:
 
     Args:
         send: where to.
-        transcoder: whose messages.
+        call: whose messages.
         track: of a watch.
     """
 
-    __slots__ = ("_beat", "_flow", "_gone", "_lock", "_loop", "_sent", "_timer", "_track",
-                 "_transcoder")  # fmt: skip
+    __slots__ = ("_beat", "_call", "_flow", "_gone", "_lock", "_loop", "_sent", "_timer", "_track")
 
-    def __init__(self, send: Send, transcoder: Transcoder, track: WatchTrack | None) -> None:
+    def __init__(self, send: Send, call: Call, track: WatchTrack | None) -> None:
         self._flow = Flow(send)
-        self._transcoder = transcoder
+        self._call = call
         self._track = track
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
@@ -66,7 +65,7 @@ class Events:
         if self._gone is None:
             self._gone = gone
             self._sent = self._loop.time()
-            self._wait(self._transcoder.limits.heartbeat)
+            self._wait(self._call.limits.heartbeat)
 
     async def convert(self, message: Message) -> bytes:
         """The event of a message; nothing for one that is not for the client.
@@ -78,7 +77,7 @@ class Events:
         if told is None:
             return b""
         return json_splitter.event(
-            told.name, await self._transcoder.encode_message(message), told.id
+            told.name, await self._call.transcoder.write_value(message), told.id
         )
 
     async def add(self, event: bytes) -> None:
@@ -105,7 +104,7 @@ class Events:
     async def fail(self, error: UpstreamError) -> None:
         """End the answer with an error: its own HTTP status if nothing was sent, else an event."""
         self.close()
-        flavour, flow = self._transcoder.flavour, self._flow
+        flavour, flow = self._call.method.flavour, self._flow
         body = flavour.stream_error(error.code, error.message)
         with suppress(ClientDisconnected):
             async with self._lock:
@@ -142,7 +141,7 @@ class Events:
         self._timer = self._loop.call_later(seconds, self._tick)
 
     def _tick(self) -> None:
-        pause = self._transcoder.limits.heartbeat
+        pause = self._call.limits.heartbeat
         silence = self._loop.time() - self._sent
         if silence < pause:
             self._wait(pause - silence)

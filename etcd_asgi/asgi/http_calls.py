@@ -1,98 +1,76 @@
-"""Calls over HTTP: a request admitted, and given to the endpoint of its form."""
+"""Calls over HTTP: a request is admitted, and handed to the endpoint of its form."""
 
 from __future__ import annotations
 
-from contextlib import closing
-
-from starlette.types import Receive, Scope, Send
-
-from etcd_asgi.asgi import negotiation, route_errors
 from etcd_asgi.asgi.endpoints import sse
 from etcd_asgi.asgi.endpoints.ndjson import StreamEndpoint
 from etcd_asgi.asgi.endpoints.sse import EventEndpoint
-from etcd_asgi.asgi.endpoints.unary import UnaryEndpoint, is_form_override
-from etcd_asgi.asgi.error_responses import send_failure
+from etcd_asgi.asgi.endpoints.unary import UnaryEndpoint
+from etcd_asgi.asgi.error_responses import refuse
+from etcd_asgi.asgi.negotiation import Form, negotiate
+from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.responses import after_short_body
-from etcd_asgi.asgi.routes import Route
+from etcd_asgi.asgi.route_errors import wrong_method
 from etcd_asgi.calls.bindings import Kind
+from etcd_asgi.calls.method import Method
 from etcd_asgi.calls.watch import query as watch_query
-from etcd_asgi.codec.modes import Modes
+from etcd_asgi.codec.modes import MODES
 from etcd_asgi.errors import DecodeError, Denied
-from etcd_asgi.metadata import RequestHeaders, read
 from etcd_asgi.policy.admission import Admission
 
 
 class HttpCalls:
-    """Answers requests for RPCs.
+    """Handles the HTTP requests for RPCs.
 
     Args:
-        admission: who may come in.
-        unary: answers calls with one message each way.
-        streaming: answers all others.
+        admission: of the gateway.
+        unary: handles calls with one message each way.
+        streams: handles all others, as JSON.
+        events: handles them as server-sent events.
     """
 
     def __init__(
-        self, admission: Admission, unary: UnaryEndpoint, streaming: StreamEndpoint
+        self,
+        admission: Admission,
+        unary: UnaryEndpoint,
+        streams: StreamEndpoint,
+        events: EventEndpoint,
     ) -> None:
         self._admission = admission
         self._unary = unary
-        self._streaming = streaming
-        self._events = EventEndpoint(streaming)
+        self._streams = streams
+        self._events = events
 
-    async def post(
-        self,
-        route: Route,
-        headers: RequestHeaders,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        """Answer a POST."""
-        transcoder, admission = route.transcoder, self._admission
+    async def post(self, method: Method, request: Request) -> None:
+        """Handle a POST."""
         try:
-            if is_form_override(headers) and headers.method_override != "POST":
-                early = await after_short_body(scope, receive, send)
-                await route_errors.wrong_method(scope, early, route.flavour)
+            headers = request.call_headers()
+            if headers.method_override not in ("", "POST") and headers.is_form:
+                await wrong_method(request, await after_short_body(request), method.flavour)
                 return
-            if "=" in headers.content_type or "=" in headers.accept:
-                modes = negotiation.modes(headers.content_type, headers.accept)
-                transcoder = transcoder.in_modes(modes)
-            if headers.ambient or not admission.is_open:
-                transcoder = await admission.admit(transcoder, headers, scope)
+            form, modes = negotiate(headers.content_type, headers.accept)
+            call = await self._admission.admit(method, modes, headers, request.scope)
         except (DecodeError, Denied) as error:
-            early = await after_short_body(scope, receive, send)
-            await send_failure(early, route.flavour, error)
+            await refuse(request, method.flavour, error)
             return
-        if route.kind is Kind.UNARY:
-            await self._unary.answer(transcoder, headers, scope, receive, send)
-            return
-        form = self._events if negotiation.wants_events(headers.accept) else self._streaming
-        with closing(transcoder):
-            await form.answer(transcoder, headers, scope, receive, send)
+        if method.kind is Kind.UNARY:
+            is_form = bool(headers.method_override) and headers.is_form
+            await self._unary.respond(call, request, empty=is_form)
+        elif form is Form.EVENTS:
+            await self._events.respond(call, request)
+        else:
+            await self._streams.respond(call, request, form)
 
-    async def watch_by_get(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer ``EventSource``, which can neither send a body nor headers."""
+    async def watch_by_get(self, method: Method, request: Request) -> None:
+        """Handle a GET of ``EventSource``, which can send neither a body nor headers."""
         try:
-            headers = headers_of(scope)
-            query = watch_query.read(scope["query_string"], sse.last_event_id(scope))
-            modes = negotiation.modes("", headers.accept)
+            headers = request.call_headers()
+            query = watch_query.read(request.query, sse.last_event_id(request))
+            _, modes = negotiate("", headers.accept)
             if query.text is not None:
-                modes = Modes(answer=query.text)
-            base = route.transcoder.in_modes(modes)
-            transcoder = await self._admission.admit(base, headers, scope)
+                modes = MODES[False, query.text]
+            call = await self._admission.admit(method, modes, headers, request.scope)
         except (DecodeError, Denied) as error:
-            early = await after_short_body(scope, receive, send)
-            await send_failure(early, route.flavour, error)
+            await refuse(request, method.flavour, error)
             return
-        with closing(transcoder):
-            await self._events.watch(transcoder, headers, query, scope, receive, send)
-
-
-def headers_of(scope: Scope) -> RequestHeaders:
-    """What a request's headers mean.
-
-    Raises:
-        DecodeError: one of them cannot be read.
-    """
-    client = scope.get("client")
-    return read(scope["headers"], client[0] if client else None)
+        await self._events.watch(call, request, query)

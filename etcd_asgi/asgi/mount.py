@@ -15,9 +15,10 @@ def local_path(scope: Scope) -> str:
     own, the path lacks what Starlette calls ``app_root_path``.
     """
     path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
-    if not root:
+    root: str = scope.get("root_path", "")
+    if not root or root == "/":
         return path
+    root = root.rstrip("/")
     for mount in (root, root.removeprefix(scope.get("app_root_path", ""))):
         if path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/"):
             return path[len(mount) :]

@@ -1,4 +1,4 @@
-"""How a request wants its bytes: as base64, or as text.
+"""Content negotiation: the form of a response, and whether bytes are base64 or text.
 
 The media type parameter ``bytes`` says it: that of Content-Type for the body, that of Accept for
 the response. Where the best range of Accept names none, the response is in the mode of the body, as
@@ -9,12 +9,15 @@ it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
-from etcd_asgi.codec.modes import BASE64, JSON, PARAMETER, TEXT, Modes
+from etcd_asgi.codec.modes import BASE64, DEFAULT, JSON, MODES, PARAMETER, TEXT, Modes
 from etcd_asgi.errors import DecodeError, Denied
 
 EVENTS = "text/event-stream"
+FILE = "application/octet-stream"
 
 _ANSWERS = frozenset({"*/*", "application/*", "text/*", JSON, EVENTS})
 """The media ranges that an answer can be in; parameters of others are not ours."""
@@ -23,6 +26,46 @@ _ANSWERS = frozenset({"*/*", "application/*", "text/*", JSON, EVENTS})
 _MAX_QUERY_FIELDS = 100
 _LONGEST = 8192
 """Characters of a header that are looked at. Some servers take headers of many MiB."""
+
+
+class Form(Enum):
+    """The form of the response to a streaming call."""
+
+    JSON = "json"
+    """A line of JSON for each message."""
+
+    EVENTS = "events"
+    """Server-sent events."""
+
+    FILE = "file"
+    """A snapshot, as etcd's database."""
+
+
+def negotiate(content_type: str, accept: str) -> tuple[Form, Modes]:
+    """Choose the form and the byte modes that the headers of a request ask for.
+
+    Raises:
+        DecodeError: see :func:`modes`.
+        Denied: see :func:`modes`.
+    """
+    if len(content_type) + len(accept) <= _SHORT:
+        return _remembered(content_type, accept)
+    return _negotiate(content_type, accept)
+
+
+def _negotiate(content_type: str, accept: str) -> tuple[Form, Modes]:
+    chosen = DEFAULT
+    if "=" in content_type or "=" in accept:
+        chosen = modes(content_type, accept)
+    if wants_events(accept):
+        return Form.EVENTS, chosen
+    return Form.FILE if _names(accept, FILE) else Form.JSON, chosen
+
+
+_SHORT = 256
+"""Characters of headers whose outcome is remembered: those of most requests are the same."""
+
+_remembered = lru_cache(256)(_negotiate)
 
 
 def modes(content_type: str, accept: str) -> Modes:
@@ -36,7 +79,7 @@ def modes(content_type: str, accept: str) -> Modes:
     given = parameters.get(PARAMETER, BASE64)
     if given not in (TEXT, BASE64):
         raise DecodeError(f"Content-Type has {_unknown(given)}")
-    return Modes(given == TEXT, (_answer(accept) or given) == TEXT)
+    return MODES[given == TEXT, (_answer(accept) or given) == TEXT]
 
 
 def socket_modes(query: bytes) -> Modes:
@@ -56,12 +99,18 @@ def socket_modes(query: bytes) -> Modes:
         raise DecodeError(f"the query has {PARAMETER}= more than once")
     if given[0] not in (TEXT, BASE64):
         raise DecodeError(f"the query has {_unknown(given[0])}")
-    return Modes(given[0] == TEXT, given[0] == TEXT)
+    return MODES[given[0] == TEXT, given[0] == TEXT]
 
 
 def wants_events(accept: str) -> bool:
-    """Whether an Accept header names server-sent events."""
-    return any(one == EVENTS and _quality(parameters) > 0 for one, parameters in _ranges(accept))
+    """Tell whether an Accept header names server-sent events."""
+    return _names(accept, EVENTS)
+
+
+def _names(accept: str, media_type: str) -> bool:
+    return media_type in accept.lower() and any(
+        one == media_type and _quality(parameters) > 0 for one, parameters in _ranges(accept)
+    )
 
 
 def _answer(accept: str) -> str | None:

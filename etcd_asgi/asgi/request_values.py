@@ -8,26 +8,25 @@ from starlette.types import Message, Receive
 
 from etcd_asgi.asgi.body import body_of, leave, received, refuse_if_lost
 from etcd_asgi.asgi.json_splitter import Splitter
+from etcd_asgi.asgi.request import Request
 from etcd_asgi.codec import check_begun
 from etcd_asgi.errors import BodyTooLarge, ClientDisconnected
-from etcd_asgi.metadata import Headers
 
 
 class HttpInput:
-    """A request body, read while the answer flows.
+    """A request body, read while the response flows.
 
     Args:
-        receive: of the request.
+        request: whose body it is; its headers may announce one.
         limit: bytes that one value may have.
-        headers: of the request, which may announce a body.
     """
 
-    __slots__ = ("_headers", "_more", "_receive", "_values")
+    __slots__ = ("_has_come", "_more", "_request", "_values")
 
-    def __init__(self, receive: Receive, limit: int, headers: Headers = ()) -> None:
-        self._receive = receive
-        self._headers: Headers | None = headers
-        """``None`` once some of the body has come."""
+    def __init__(self, request: Request, limit: int) -> None:
+        self._request = request
+        self._has_come = False
+        """Whether there was anything in the body."""
 
         self._more = True
         self._values: _Values | None = _Values(limit)
@@ -41,13 +40,12 @@ class HttpInput:
         if self._values is None:
             return None
         while (value := await self._values.next()) is None and self._more:
-            event = await received(self._receive)
+            event = await received(self._request.receive)
             piece = body_of(event)
             self._more = event.get("more_body", False)
-            if piece:
-                self._headers = None
-            elif not self._more and self._headers is not None:
-                refuse_if_lost(self._headers)
+            self._has_come = self._has_come or bool(piece)
+            if not self._more and not self._has_come:
+                refuse_if_lost(self._request)
             self._values.add(piece)
         if value is None:
             value, self._values = self._values.rest(), None
@@ -61,23 +59,35 @@ class HttpInput:
 
     async def left(self) -> bool:
         """See :class:`~etcd_asgi.calls.stream.Input`."""
-        return await leave(self._receive, ended=not self._more)
+        return await leave(self._request.receive, ended=not self._more)
 
 
-class QueryInput(HttpInput):
-    """The one request of a GET, and then the client's leave."""
+class QueryInput:
+    """The one request message of a GET, and then the client's disconnect.
 
-    __slots__ = ("_request",)
+    Args:
+        request: the GET.
+        value: the message as JSON.
+    """
 
-    def __init__(self, receive: Receive, request: bytes) -> None:
-        super().__init__(receive, 0)
-        self._values = None
-        self._request: bytes | None = request
+    __slots__ = ("_request", "_value")
+
+    def __init__(self, request: Request, value: bytes) -> None:
+        self._request = request
+        self._value: bytes | None = value
 
     async def next(self) -> bytes | None:
         """See :class:`~etcd_asgi.calls.stream.Input`."""
-        request, self._request = self._request, None
-        return request
+        value, self._value = self._value, None
+        return value
+
+    def is_over(self) -> bool:
+        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        return True
+
+    async def left(self) -> bool:
+        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        return await leave(self._request.receive, ended=False)
 
 
 class SocketInput:

@@ -9,7 +9,7 @@ from starlette.types import Message as Event
 from starlette.types import Send
 
 from etcd_asgi.asgi.responses import CANCELLED, Headers, emit, send_error
-from etcd_asgi.calls.transcoder import Transcoder
+from etcd_asgi.calls.call import Call
 from etcd_asgi.errors import ClientDisconnected, UpstreamError
 from etcd_asgi.status import Code
 
@@ -62,15 +62,15 @@ class Lines:
     Source: grpc-gateway runtime/handler.go, ForwardResponseStream.
     """
 
-    __slots__ = ("_flow", "_transcoder")
+    __slots__ = ("_call", "_flow")
 
-    def __init__(self, send: Send, transcoder: Transcoder) -> None:
+    def __init__(self, send: Send, call: Call) -> None:
         self._flow = Flow(send)
-        self._transcoder = transcoder
+        self._call = call
 
     async def convert(self, message: Message) -> bytes:
         """The line of a message."""
-        return b'{"result":%b}\n' % await self._transcoder.encode_message(message)
+        return b'{"result":%b}\n' % await self._call.transcoder.write_value(message)
 
     async def add(self, line: bytes) -> None:
         """Send a line. The head goes out before the first.
@@ -79,20 +79,20 @@ class Lines:
             ClientDisconnected: the server says that nobody is there to read it.
         """
         if not self._flow.begun:
-            await self._flow.begin(200, (self._transcoder.content_type, _METADATA))
+            await self._flow.begin(200, (self._call.transcoder.content_type, _METADATA))
         await self._flow.add(line)
 
     async def end(self) -> None:
         """End the answer as etcd ended the call, with OK."""
         with suppress(ClientDisconnected):
             if not self._flow.begun:
-                with_type = self._transcoder.flavour.empty_stream_type
+                with_type = self._call.method.flavour.empty_stream_type
                 await self._flow.begin(200, (_TYPE,) if with_type else ())
             await self._flow.end()
 
     async def fail(self, error: UpstreamError) -> None:
         """End the answer with an error: its own HTTP status if nothing was sent, else a line."""
-        flow, flavour = self._flow, self._transcoder.flavour
+        flow, flavour = self._flow, self._call.method.flavour
         with suppress(ClientDisconnected):
             if not flow.begun and error.local:
                 await send_error(flow.emit, flavour, error.code, error.message)

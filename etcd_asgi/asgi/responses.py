@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Send
 
-from etcd_asgi.asgi.body import asks_beforehand, skip_short
+from etcd_asgi.asgi.body import skip_short
+from etcd_asgi.asgi.request import Request
 from etcd_asgi.errors import ClientDisconnected, Denied, SendFailed
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
@@ -41,26 +42,27 @@ async def send_empty(send: Send, status: int, headers: Headers = ()) -> None:
     await _send(send, status, b"", headers)
 
 
-async def after_short_body(scope: Scope, receive: Receive, send: Send) -> Send:
-    """Return *send* for an answer to a request of which nothing has been read.
+async def after_short_body(request: Request) -> Send:
+    """Return ``send`` for the response to a request of which nothing has been read.
 
     A short body is read and dropped, so that the connection can be used again. With a longer one
     it is closed: see :func:`without_reading`.
 
     Source: Go net/http server.go, maxPostHandlerReadBytes.
     """
-    if _closes(scope) and not asks_beforehand(scope) and await skip_short(scope, receive):
-        return send
-    return without_reading(scope, send)
+    if request.holds_connection() and not request.awaits_continue() and await skip_short(request):
+        return request.send
+    return without_reading(request)
 
 
-def without_reading(scope: Scope, send: Send) -> Send:
-    """Return *send* for an answer that is given before the request's body has been read.
+def without_reading(request: Request) -> Send:
+    """Return ``send`` for a response that is given before the request's body has been read.
 
     It closes an HTTP/1 connection that has a body under way: what is left of the body would be
     taken for the next request, or hold it up.
     """
-    if not _closes(scope):
+    send = request.send
+    if not request.holds_connection():
         return send
 
     async def closing(event: Message) -> None:
@@ -69,15 +71,6 @@ def without_reading(scope: Scope, send: Send) -> Send:
         await send(event)
 
     return closing
-
-
-def _closes(scope: Scope) -> bool:
-    """Tell whether a body that is not read keeps the connection from being used again."""
-    has_body = any(name in _BODY_HEADERS and value != b"0" for name, value in scope["headers"])
-    return has_body and str(scope.get("http_version", "1.1")).startswith("1")
-
-
-_BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 async def send_error(

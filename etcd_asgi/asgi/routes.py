@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from etcd_asgi.arguments import wrong_type
-from etcd_asgi.calls.bindings import Kind, bindings
+from etcd_asgi.calls.bindings import bindings
 from etcd_asgi.calls.bounds import Bounds
-from etcd_asgi.calls.transcoder import Transcoder
+from etcd_asgi.calls.method import Method
 from etcd_asgi.calls.waiting import WAITING, WaitingCalls, WaitingUpstream
 from etcd_asgi.flavours import Flavour, flavour
 from etcd_asgi.settings import Limits
@@ -17,20 +16,6 @@ from etcd_asgi.upstream import Upstream
 
 DEFAULT_VERSIONS: Mapping[str, str] = {"v3": "3.6", "v3beta": "3.5"}
 """Version prefixes served by default, and the release whose behaviour each has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A path under one version prefix."""
-
-    transcoder: Transcoder
-    flavour: Flavour
-    kind: Kind
-
-    @property
-    def watches(self) -> bool:
-        """Whether it is the watch, which browsers may ask for with a GET."""
-        return self.transcoder.binding.name == "Watch.Watch"
 
 
 class Routes:
@@ -63,12 +48,8 @@ class Routes:
 
         counted = WaitingUpstream(upstream, waiting)
         self.by_path = {
-            f"/{prefix}{binding.path}": Route(
-                Transcoder(
-                    binding, one, limits, counted if binding.rpc in WAITING else upstream, bounds
-                ),
-                one,
-                binding.kind,
+            f"/{prefix}{binding.path}": Method(
+                binding, one, limits, counted if binding.rpc in WAITING else upstream, bounds
             )
             for prefix, one in self.flavours.items()
             for binding in bindings()
@@ -78,8 +59,8 @@ class Routes:
         """The flavour of the version prefix that *path* is under, if it is under one."""
         return self.flavours.get(path[1:].partition("/")[0])
 
-    def find(self, path: str, one: Flavour) -> Route | None:
-        """The route of *path*, as the flavour *one* reads paths."""
+    def find(self, path: str, one: Flavour) -> Method | None:
+        """Return the method of *path*, as the flavour *one* reads paths."""
         return self.by_path.get(path.removesuffix(":") if one.trailing_colon else path)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from starlette.types import Message, Send
 
 from etcd_asgi.asgi.responses import Headers, emit
-from etcd_asgi.calls.large_response import Reply
+from etcd_asgi.calls.large_response import LargeResponse
 from etcd_asgi.calls.stalled_client import stalled
 
 logger = logging.getLogger("etcd_asgi")
@@ -23,7 +23,9 @@ BUFFERED_BYTES = 64 * 1024
 and of the operating system."""
 
 
-async def send_long(send: Send, answer: bytes | Reply, fields: Headers, stall: float) -> None:
+async def send_long(
+    send: Send, answer: bytes | LargeResponse, fields: Headers, stall: float
+) -> None:
     """Send a response with status 200 that a client may leave waiting.
 
     Args:
@@ -37,7 +39,7 @@ async def send_long(send: Send, answer: bytes | Reply, fields: Headers, stall: f
         ClientDisconnected: the server says that it has disconnected.
         SendFailed: see :func:`etcd_asgi.asgi.responses.emit`.
     """
-    if isinstance(answer, Reply):
+    if isinstance(answer, LargeResponse):
         length, pieces = answer.size, answer.take()
     else:
         length, pieces = len(answer), iter((answer,))

@@ -1,31 +1,33 @@
-"""Calls over WebSockets: a handshake admitted or refused, and the socket given to its endpoint."""
+"""Calls over WebSockets: a handshake is admitted or refused, and the socket handed on."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
-from etcd_asgi.asgi import negotiation, route_errors
 from etcd_asgi.asgi.endpoints import websocket
 from etcd_asgi.asgi.endpoints.websocket import WebSocketEndpoint
-from etcd_asgi.asgi.http_calls import headers_of
-from etcd_asgi.asgi.mount import local_path, without_added_slash
+from etcd_asgi.asgi.mount import without_added_slash
+from etcd_asgi.asgi.negotiation import socket_modes
+from etcd_asgi.asgi.request import Request
+from etcd_asgi.asgi.route_errors import refuse_websocket
 from etcd_asgi.asgi.routes import Routes
 from etcd_asgi.asgi.unexpected_errors import is_disconnect, log_error
+from etcd_asgi.codec.modes import DEFAULT
 from etcd_asgi.errors import ClientDisconnected, DecodeError, Denied, SendFailed
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.policy.admission import Admission
 from etcd_asgi.upstream import complaint
 
 
-class SocketCalls:
-    """Answers WebSockets.
+class WebSocketCalls:
+    """Handles WebSockets.
 
     Args:
-        admission: who may come in.
+        admission: of the gateway.
         routes: the paths that they may name.
-        endpoint: runs a call over an accepted socket.
+        endpoint: makes a call over an accepted socket.
     """
 
     def __init__(self, admission: Admission, routes: Routes, endpoint: WebSocketEndpoint) -> None:
@@ -33,50 +35,44 @@ class SocketCalls:
         self._routes = routes
         self._endpoint = endpoint
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one connection."""
-        path = without_added_slash(local_path(scope), scope)
-        one = self._routes.flavour_of(path)
-        route = None if one is None else self._routes.find(path, one)
+    async def connect(self, request: Request) -> None:
+        """Handle one connection."""
+        path = without_added_slash(request.path, request.scope)
+        flavour = self._routes.flavour_of(path)
+        if flavour is None:
+            await self._refuse(request, self._routes.first, None)
+            return
+        method = self._routes.find(path, flavour)
         try:
-            if one is None:
-                raise Denied(404, route_errors.OUTSIDE)
-            headers = headers_of({**scope, "headers": websocket.carried_headers(scope)})
-            base = None if route is None else route.transcoder
-            if base is not None and (query := scope.get("query_string")):
-                base = base.in_modes(negotiation.socket_modes(query))
-            transcoder = await self._admission.admit_socket(base, headers, scope)
+            headers = request.call_headers(websocket.carried_headers(request))
+            is_moded = method is not None and request.query
+            modes = socket_modes(request.query) if is_moded else DEFAULT
+            call = await self._admission.admit_socket(method, modes, headers, request.scope)
         except (DecodeError, Denied) as error:
             refusal = error if isinstance(error, Denied) else Denied(400, str(error))
-            await self._refuse(one, refusal, scope, receive, send)
+            await self._refuse(request, flavour, refusal)
             return
         try:
-            await websocket.accept(scope, receive, send)
-            if transcoder is None:
-                await websocket.unknown_path(send, one)
+            await websocket.accept(request)
+            if call is None:
+                await websocket.unknown_path(request.send, flavour)
             else:
-                await self._endpoint.answer(transcoder, headers, receive, send)
+                await self._endpoint.respond(call, request)
         except Exception as error:  # noqa: BLE001 - logged there
-            if not await is_disconnect(error, receive):
-                await _break(error, path, send)
-        finally:
-            if transcoder is not None:
-                transcoder.close()
+            if not await is_disconnect(error, request.receive):
+                await _break(error, path, request.send)
 
-    async def _refuse(
-        self, one: Flavour | None, refusal: Denied, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        first = self._routes.first
+    async def _refuse(self, request: Request, flavour: Flavour, refusal: Denied | None) -> None:
         try:
-            await route_errors.refuse_websocket(scope, receive, send, one or first, refusal)
+            await refuse_websocket(request, flavour, refusal)
         except (ClientDisconnected, SendFailed) as error:
-            if not await is_disconnect(error, receive):
-                log_error("a WebSocket of %r could not be refused", scope["path"], error)
+            if not await is_disconnect(error, request.receive):
+                log_error("a WebSocket of %r could not be refused", request.scope["path"], error)
 
 
 async def _break(error: Exception, path: str, send: Send) -> None:
     """Close a WebSocket for an error that its client is not told."""
     if complaint() is None:
         log_error("error in a WebSocket of %r", path, error)
-    with suppress(Exception):  # the client may be gone
+    with suppress(Exception):  # the client may have disconnected
         await websocket.broken(send)

@@ -1,4 +1,4 @@
-"""The JSON of a large response, in pieces, and the part of the budget that it takes."""
+"""The JSON of a large response, in chunks, and the part of the budget that it takes."""
 
 from __future__ import annotations
 
@@ -10,67 +10,67 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from etcd_asgi.calls.response_budget import Hold
 from etcd_asgi.codec import Unusual
 
-PIECE_BYTES = 128 * 1024
-"""Shorter pieces are put together up to this length."""
+CHUNK_BYTES = 128 * 1024
+"""Shorter chunks are put together up to this length."""
 
 
-class Reply:
+class LargeResponse:
     """The JSON of a large response, until it is closed."""
 
-    __slots__ = ("_hold", "_pieces")
+    __slots__ = ("_chunks", "_hold")
 
-    def __init__(self, pieces: list[bytes], hold: Hold) -> None:
-        self._pieces = pieces
+    def __init__(self, chunks: list[bytes], hold: Hold) -> None:
+        self._chunks = chunks
         self._hold = hold
 
     @property
     def size(self) -> int:
-        """Bytes of all pieces that have not been taken."""
-        return sum(map(len, self._pieces))
+        """Bytes of all chunks that have not been taken."""
+        return sum(map(len, self._chunks))
 
     def take(self) -> Iterator[bytes]:
-        """Iterate over the pieces. Each is given back when the next is asked for."""
-        pieces, hold = self._pieces, self._hold
-        pieces.reverse()
-        while pieces:
-            piece = pieces.pop()
-            yield piece
-            hold.resize(max(0, hold.size - len(piece)))
+        """Iterate over the chunks. Each is given back when the next is asked for."""
+        chunks, hold = self._chunks, self._hold
+        chunks.reverse()
+        while chunks:
+            chunk = chunks.pop()
+            yield chunk
+            hold.resize(max(0, hold.size - len(chunk)))
 
     def text(self) -> str:
-        """Put the pieces together; there are none afterwards."""
-        pieces, self._pieces = self._pieces, []
-        pieces.reverse()
+        """Put the chunks together; there are none afterwards."""
+        chunks, self._chunks = self._chunks, []
+        chunks.reverse()
         decoded = []
-        while pieces:
-            decoded.append(pieces.pop().decode())
+        while chunks:
+            decoded.append(chunks.pop().decode())
         return "".join(decoded)
 
     def close(self) -> None:
         """Give back what the response takes."""
-        self._pieces = []
+        self._chunks = []
         self._hold.close()
 
 
 _NOTHING = nullcontext()
 
 
-def held(reply: bytes | Reply) -> AbstractContextManager[object]:
+def held(reply: bytes | LargeResponse) -> AbstractContextManager[object]:
     """Make a context at the end of which a large response is closed."""
-    return closing(reply) if isinstance(reply, Reply) else _NOTHING
+    return closing(reply) if isinstance(reply, LargeResponse) else _NOTHING
 
 
-async def convert(pieces: Iterator[bytes], whole: Callable[[], bytes], hold: Hold) -> Reply:
+async def convert(chunks: Iterator[bytes], whole: Callable[[], bytes], hold: Hold) -> LargeResponse:
     """Convert a large response in a thread.
 
-    A conversion whose task is cancelled stops at its next piece, and has its bytes until then.
+    A conversion whose task is cancelled stops at its next chunk, and has its bytes until then.
 
     Args:
-        pieces: the JSON of it, made while iterating.
-        whole: makes all of it at once, where *pieces* turns out to be :class:`Unusual`.
+        chunks: the JSON of it, made while iterating.
+        whole: makes all of it at once, where *chunks* turns out to be :class:`Unusual`.
         hold: the bytes that it takes. They belong to the reply, or are given back.
     """
-    job = _Job(pieces, whole)
+    job = _Job(chunks, whole)
     running = asyncio.get_running_loop().run_in_executor(None, job.run)
     try:
         done = await asyncio.shield(running)
@@ -81,7 +81,7 @@ async def convert(pieces: Iterator[bytes], whole: Callable[[], bytes], hold: Hol
     except BaseException:
         hold.close()
         raise
-    reply = Reply(done, hold)
+    reply = LargeResponse(done, hold)
     hold.resize(reply.size)
     return reply
 
@@ -89,8 +89,8 @@ async def convert(pieces: Iterator[bytes], whole: Callable[[], bytes], hold: Hol
 class _Job:
     """A conversion in a thread."""
 
-    def __init__(self, pieces: Iterator[bytes], whole: Callable[[], bytes]) -> None:
-        self._pieces = pieces
+    def __init__(self, chunks: Iterator[bytes], whole: Callable[[], bytes]) -> None:
+        self._chunks = chunks
         self._whole = whole
         self.is_wanted = True
 
@@ -101,15 +101,15 @@ class _Job:
             return [self._whole()] if self.is_wanted else []
 
     def _together(self) -> Iterator[bytes]:
-        """Put short pieces together."""
+        """Put short chunks together."""
         short: list[bytes] = []
         size = 0
-        for piece in self._pieces:
+        for chunk in self._chunks:
             if not self.is_wanted:
                 return
-            short.append(piece)
-            size += len(piece)
-            if size >= PIECE_BYTES:
+            short.append(chunk)
+            size += len(chunk)
+            if size >= CHUNK_BYTES:
                 yield b"".join(short)
                 short, size = [], 0
         if short:

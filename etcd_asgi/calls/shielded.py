@@ -1,4 +1,4 @@
-"""Calls that etcd must not see cancelled, and that therefore outlast their clients.
+"""Calls that etcd must not see cancelled, and that are therefore shielded from their clients.
 
 A transaction that only reads ends etcd up to 3.5.4 when it is cancelled while etcd reads: by its
 client, or by its deadline, which gRPC tells etcd. So neither reaches etcd: the call goes on to its
@@ -23,8 +23,8 @@ _CLOSE_TIME = 10.0
 before it gives up (etcd server/config/config.go, ReqTimeout)."""
 
 
-class Outlasting:
-    """The calls of a gateway that may outlast their clients."""
+class ShieldedCalls:
+    """The calls of a gateway that go on after their clients have disconnected."""
 
     def __init__(self) -> None:
         self._calls: set[asyncio.Task[bytes]] = set()

@@ -16,9 +16,11 @@ from google.protobuf.message import Message
 from starlette.exceptions import HTTPException
 
 from etcd_asgi.calls.bindings import Kind
+from etcd_asgi.calls.call import Call
+from etcd_asgi.calls.exchange import hold_for
+from etcd_asgi.calls.offload import in_thread
 from etcd_asgi.calls.response_budget import Hold
 from etcd_asgi.calls.stalled_client import LEAST_RATE, stalled
-from etcd_asgi.calls.transcoder import Transcoder, in_thread
 from etcd_asgi.calls.watch.open_watches import Watches, asks_for_something, is_empty
 from etcd_asgi.deadline import exceeded
 from etcd_asgi.errors import (
@@ -31,8 +33,6 @@ from etcd_asgi.errors import (
     as_error,
     too_slow,
 )
-from etcd_asgi.flavours import Flavour
-from etcd_asgi.metadata import Metadata
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import UpstreamStream
 
@@ -110,17 +110,17 @@ class Conversation:
         "_input_over",
         "_source",
         "_started",
-        "_transcoder",
         "_unanswered",
         "_watches",
         "loop",
+        "rpc",
     )
 
-    def __init__(self, transcoder: Transcoder, source: Input) -> None:
+    def __init__(self, call: Call, source: Input) -> None:
         self.loop = asyncio.get_running_loop()
-        self._transcoder = transcoder
+        self.rpc = call
         self._source = source
-        self._watches = Watches() if transcoder.binding.name == "Watch.Watch" else None
+        self._watches = Watches() if call.method.is_watch else None
         self._input_over = False
         self._unanswered = 0
         """Requests that etcd has not answered yet; not counted for watches."""
@@ -135,16 +135,11 @@ class Conversation:
         """What is wrong with the input, told when etcd has answered what came before it."""
 
     @property
-    def flavour(self) -> Flavour:
-        """Whose errors the client understands."""
-        return self._transcoder.flavour
-
-    @property
     def input_over(self) -> bool:
         """Whether the input has been read to its end."""
         return self._source.is_over()
 
-    async def carry(self, output: Output, metadata: Metadata, timeout: float | None) -> None:
+    async def carry(self, output: Output) -> None:
         """Make the call with what the client sends, and send etcd's answers to *output*.
 
         Returns when etcd has ended the call with OK, or nothing can come any more.
@@ -158,8 +153,7 @@ class Conversation:
                 later request is wrong.
             HTTPException: out of the host's own ``receive``, before the first request.
         """
-        deadline = None if timeout is None else self.loop.time() + timeout
-        talker = self.loop.create_task(self._guard(metadata, deadline))
+        talker = self.loop.create_task(self._guard())
         try:
             call = await self._started
             while (answer := await self._receive(call, output)) is not None:
@@ -184,7 +178,7 @@ class Conversation:
         if held is None:
             await output.add(answer)
             return
-        longest = self._transcoder.limits.send_timeout + len(answer) / LEAST_RATE
+        longest = self.rpc.limits.send_timeout + len(answer) / LEAST_RATE
         with closing(held):
             try:
                 async with asyncio.timeout(longest):
@@ -214,11 +208,12 @@ class Conversation:
             raise end from error
         if answer is None:
             return None
-        if len(answer) >= self._transcoder.limits.offload_bytes:
+        if len(answer) >= self.rpc.limits.offload_bytes:
             return await self._convert_large(answer, output)
-        message = self._transcoder.parse(answer)
+        message = self.rpc.transcoder.parse(answer)
         self._answered(message)
-        self._transcoder.leave(message)
+        if self.rpc.guard is not None:
+            self.rpc.guard.release(message)
         return await output.convert(message)
 
     def _answered(self, message: Message) -> None:
@@ -236,12 +231,12 @@ class Conversation:
         Raises:
             UpstreamError: it is longer than the limit.
         """
-        transcoder = self._transcoder
-        hold = await transcoder.calls.admit(answer, None)
+        hold = await hold_for(self.rpc, answer, None)
         try:
-            message = await in_thread(transcoder.parse, answer)
+            message = await in_thread(self.rpc.transcoder.parse, answer)
             self._answered(message)
-            await in_thread(transcoder.leave, message)
+            if self.rpc.guard is not None:
+                await in_thread(self.rpc.guard.release, message)
             converted = await output.convert(message)
         except BaseException:
             hold.close()
@@ -250,10 +245,10 @@ class Conversation:
         self._held = hold
         return converted
 
-    async def _guard(self, metadata: Metadata, deadline: float | None) -> None:
+    async def _guard(self) -> None:
         """Talk, then listen, and make every end of either an end of the conversation."""
         try:
-            await self._talk(metadata, deadline)
+            await self._talk()
             if await self._left():
                 self.end(ClientDisconnected())
         except (ClientDisconnected, UpstreamError) as error:
@@ -261,7 +256,7 @@ class Conversation:
         except (DecodeError, Denied, BodyTooLarge, HTTPException) as error:
             await self._end_with_fault(error)
         except Exception:
-            logger.exception("error in %s", self._transcoder.binding.name)
+            logger.exception("error in %s", self.rpc.method.name)
             self.end(UpstreamError(Code.INTERNAL, "internal error", local=True))
 
     async def _end_with_fault(self, error: Failure | HTTPException) -> None:
@@ -296,51 +291,55 @@ class Conversation:
         except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
             return False
 
-    async def _talk(self, metadata: Metadata, deadline: float | None) -> None:
+    async def _talk(self) -> None:
         """Start the call, and send requests up to the end of the input."""
-        first, timeout = await self._first_in_time(deadline)
-        transcoder = self._transcoder
-        if transcoder.binding.kind is Kind.SERVER_STREAM:
+        first = await self._first_in_time()
+        if self.rpc.method.kind is Kind.SERVER_STREAM:
             if first is None:
-                first = await self._admitted(transcoder.decode_message(b""))
-            self._start(transcoder.server_stream(first, metadata, timeout))
+                first = await self._admitted(await self._decoded(b""))
+            self._start(self.rpc.server_stream(first))
         else:
             self._input_over = self._source.is_over()
-            call = transcoder.bidi(metadata, timeout)
+            call = self.rpc.bidi()
             self._start(call)
             await self._send_all(call, first)
 
-    async def _first_in_time(self, deadline: float | None) -> tuple[bytes | None, float | None]:
-        """The first request, and the time that it leaves for the call.
+    async def _first_in_time(self) -> bytes | None:
+        """Return the first request, if it comes in time.
 
         Source: grpc-gateway runtime/context.go: the deadline is set before the body is read.
         """
-        patience = self._transcoder.limits.request_timeout
+        patience = self.rpc.limits.request_timeout
         limit = self.loop.call_later(patience, self.end, too_slow(patience))
         timers = [limit]
-        if deadline is not None:
-            never_begun = deadline <= self.loop.time()
-            timers.append(self.loop.call_at(deadline, self.end, exceeded(local=never_begun)))
+        left = self.rpc.timeout()
+        if left is not None:
+            timers.append(self.loop.call_later(left, self.end, exceeded(local=left <= 0)))
         try:
-            first = await self._first()
+            return await self._first()
         finally:
             for timer in timers:
                 timer.cancel()
-        return first, None if deadline is None else deadline - self.loop.time()
 
     async def _first(self) -> bytes | None:
         """The first request that etcd would answer, serialized; ``None`` if the input is empty."""
         while (value := await self._source.next()) is not None:
-            message = await self._transcoder.decode_value(value)
+            message = await self._decoded(value)
             if self._watches is None or asks_for_something(message):
                 return await self._admitted(message)
         if self._watches is not None:
             raise DecodeError(NOTHING_ASKED)
         return None
 
+    async def _decoded(self, value: bytes) -> Message:
+        """Decode a JSON value of the input."""
+        guarded = self.rpc.guard is not None
+        return await self.rpc.transcoder.decode_value(value, guarded=guarded)
+
     async def _admitted(self, message: Message) -> bytes:
         """A request as etcd shall get it, serialized."""
-        await self._transcoder.enter(message)
+        if self.rpc.guard is not None:
+            await self.rpc.guard.admit(message)
         if self._watches is not None:
             self._watches.request(message)
         else:
@@ -359,7 +358,7 @@ class Conversation:
         if first is not None:
             await call.send(first)
         while (value := await self._source.next()) is not None:
-            message = await self._transcoder.decode_value(value)
+            message = await self._decoded(value)
             if self._watches is not None and is_empty(message):
                 continue
             if not await call.send(await self._admitted(message)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 JSON = "application/json"
 
@@ -24,8 +25,11 @@ class Modes:
 
     @property
     def content_type(self) -> bytes:
-        """The answer's."""
+        """The response's."""
         return _TEXT_JSON if self.answer else _BASE64_JSON
 
 
-DEFAULT = Modes()
+MODES = {ways: Modes(*ways) for ways in product((False, True), repeat=2)}
+"""All modes there are, by their fields: to compare them it is enough to look at their identity."""
+
+DEFAULT = MODES[False, False]

@@ -1,4 +1,4 @@
-"""Who may come in: the host's decision about a request, made a way to etcd."""
+"""Admission control: the host's policy for one request becomes a call, or a refusal."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Protocol
 
 from starlette.requests import HTTPConnection
-from starlette.types import Scope
 
-from etcd_asgi.calls.transcoder import Transcoder
+from etcd_asgi.calls.call import Call
+from etcd_asgi.calls.method import Method
 from etcd_asgi.calls.waiting import WAITING, User, WaitingCalls, WaitingUpstream
+from etcd_asgi.codec.modes import DEFAULT, Modes
+from etcd_asgi.deadline import Deadline
 from etcd_asgi.errors import Denied
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.namespace import SCOPED, Namespace
 from etcd_asgi.namespace.session_leases import LEASED
 from etcd_asgi.policy.audit import Audit
 from etcd_asgi.policy.grant import Access, Grant, decide, passthrough
-from etcd_asgi.policy.guard import Authorize, Passage
-from etcd_asgi.policy.guarded_transcoder import GuardedTranscoder
+from etcd_asgi.policy.guard import Authorize, GrantGuard
 from etcd_asgi.policy.identity import Identities
-from etcd_asgi.policy.origin import Origins
-from etcd_asgi.policy.watch_quota import Watching, WatchQuotas
+from etcd_asgi.policy.origin import Origins, Scope
+from etcd_asgi.policy.watch_quota import StreamQuota, WatchQuotas
 from etcd_asgi.settings import Limits
-from etcd_asgi.upstream import Upstream
 from etcd_asgi.upstream.auth.password import Password
 
 logger = logging.getLogger("etcd_asgi")
@@ -35,7 +36,7 @@ _KEPT = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the host wants of every request."""
+    """The host's policy, as its parameters give it."""
 
     access: Access = passthrough
     authorize: Authorize | None = None
@@ -44,97 +45,112 @@ class Rules:
     lease_secret: bytes = field(default=b"", repr=False)
     credentials: Password | None = None
 
+    @property
+    def are_none(self) -> bool:
+        """Tell whether every call passes as it is, and nobody is told of it."""
+        return self.access is passthrough and self.authorize is None and self.audit is None
 
-class Admission:
-    """Admits requests to a gateway.
 
-    Args:
-        rules: of the host.
-        limits: of the gateway.
-        upstream: the way to etcd.
-        waiting: counts the calls that wait for a lock or an election.
-
-    Raises:
-        ValueError: a rule that cannot be.
-    """
-
-    def __init__(
-        self, rules: Rules, limits: Limits, upstream: Upstream, waiting: WaitingCalls
-    ) -> None:
-        self.origins = Origins(rules.allowed_origins)
-        self.is_open = (
-            rules.access is passthrough and rules.authorize is None and rules.audit is None
-        )
-        """Whether all may pass as they are, and nobody takes notes."""
-
-        self._rules = rules
-        self._limits = limits
-        self.identities = Identities(upstream, limits, rules.credentials)
-        """The ways to etcd."""
-
-        self._waiting = waiting
-        self._quotas = WatchQuotas()
-        self._namespace = lru_cache(_KEPT)(self._new_namespace)
-        self._lesser = lru_cache(_KEPT)(self._new_limits)
-
-    async def grant(self, scope: Scope) -> Grant:
-        """What the host grants to whoever sent a request.
-
-        Raises:
-            Denied: nothing.
-        """
-        return await decide(self._rules.access, HTTPConnection(scope))
+class Admission(Protocol):
+    """Admission to a gateway."""
 
     async def admit(
-        self, transcoder: Transcoder, headers: RequestHeaders, scope: Scope
-    ) -> Transcoder:
-        """Judge a request, and find what carries it.
-
-        A login that is not to reach etcd is taken out of *headers*.
-
-        Raises:
-            Denied: it may not come in.
-        """
-        if headers.ambient:
-            self.origins.check(scope)
-        if self.is_open:
-            return transcoder
-        return await self._guarded(transcoder, headers, HTTPConnection(scope))
-
-    async def _guarded(
-        self, transcoder: Transcoder, headers: RequestHeaders, conn: HTTPConnection
-    ) -> Transcoder:
-        grant = await decide(self._rules.access, conn)
-        passage = self._passage(grant, transcoder.binding.name, conn)
-        try:
-            _check(grant, transcoder.binding.name)
-        except Denied as error:
-            passage.record([], error.code)
-            raise
-        limits = self._limits
-        if grant.max_body_bytes is not None:
-            limits = self._lesser(grant.max_body_bytes)
-        upstream, sessions = self.identities.of(grant, headers), None
-        if transcoder.binding.rpc in WAITING or transcoder.binding.name in LEASED:
-            most = grant.max_waiting_calls
-            sessions = WaitingUpstream(upstream, self._waiting, _waits_of(grant), most)
-        return GuardedTranscoder(transcoder, passage, upstream, limits, sessions)
-
-    async def admit_socket(
-        self, transcoder: Transcoder | None, headers: RequestHeaders, scope: Scope
-    ) -> Transcoder | None:
-        """Judge an upgrade before it is accepted; *transcoder* is none for an unknown path.
+        self, method: Method, modes: Modes, headers: RequestHeaders, scope: Scope
+    ) -> Call:
+        """Make the call of a request.
 
         Raises:
             Denied: it is refused.
         """
-        self.origins.check_socket(scope)
-        if self.is_open:
-            return transcoder
+        ...
+
+    async def admit_socket(
+        self, method: Method | None, modes: Modes, headers: RequestHeaders, scope: Scope
+    ) -> Call | None:
+        """Make the call of a WebSocket's handshake; *method* is none for an unknown path.
+
+        Raises:
+            Denied: it is refused.
+        """
+        ...
+
+
+class OpenAdmission:
+    """Admits every request as it is: the client's own token goes up, and etcd decides."""
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+
+    async def admit(
+        self, method: Method, modes: Modes, headers: RequestHeaders, scope: Scope
+    ) -> Call:
+        """See :class:`Admission`."""
+        if headers.ambient:
+            self._origins.check(scope)
+        return Call(
+            method,
+            method.default if modes is DEFAULT else method.transcoder(modes),
+            method.limits,
+            method.upstream,
+            headers.metadata,
+            None if headers.timeout is None else Deadline(headers.timeout),
+        )
+
+    async def admit_socket(
+        self, method: Method | None, modes: Modes, headers: RequestHeaders, scope: Scope
+    ) -> Call | None:
+        """See :class:`Admission`."""
+        self._origins.check_socket(scope)
+        headers.ambient = False  # pages of this host, and those allowed, may use a cookie here
+        return None if method is None else await self.admit(method, modes, headers, scope)
+
+
+class HostAdmission:
+    """Asks the host for a grant, and makes a call with a guard of it.
+
+    Args:
+        rules: of the host.
+        origins: pages that may use a visitor's login.
+        limits: of the gateway.
+        identities: the upstreams of its etcd users.
+        waiting: counts the calls that wait for a lock or an election.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        origins: Origins,
+        limits: Limits,
+        identities: Identities,
+        waiting: WaitingCalls,
+    ) -> None:
+        self._rules = rules
+        self._origins = origins
+        self._limits = limits
+        self._identities = identities
+        self._waiting = waiting
+        self._quotas = WatchQuotas()
+        self._namespace = lru_cache(_KEPT)(self._new_namespace)
+        self._reduced = lru_cache(_KEPT)(self._new_limits)
+
+    async def admit(
+        self, method: Method, modes: Modes, headers: RequestHeaders, scope: Scope
+    ) -> Call:
+        """See :class:`Admission`."""
+        if headers.ambient:
+            self._origins.check(scope)
+        return await self._call(method, modes, headers, HTTPConnection(scope))
+
+    async def admit_socket(
+        self, method: Method | None, modes: Modes, headers: RequestHeaders, scope: Scope
+    ) -> Call | None:
+        """See :class:`Admission`."""
+        self._origins.check_socket(scope)
+        conn = HTTPConnection(scope)
         try:
-            if transcoder is not None:
-                return await self._guarded(transcoder, headers, HTTPConnection(scope))
-            await self.grant(scope)
+            if method is not None:
+                return await self._call(method, modes, headers, conn)
+            await decide(self._rules.access, conn)
         except Denied:
             raise
         except Exception as error:
@@ -142,17 +158,39 @@ class Admission:
             raise Denied(500, "internal error") from error
         return None
 
-    def _passage(self, grant: Grant, rpc: str, conn: HTTPConnection) -> Passage:
-        watching = None
-        if grant.max_watches is not None and rpc == "Watch.Watch":
-            watching = Watching(self._quotas, grant.user, grant.max_watches)
-        return Passage(
+    async def _call(
+        self, method: Method, modes: Modes, headers: RequestHeaders, conn: HTTPConnection
+    ) -> Call:
+        grant = await decide(self._rules.access, conn)
+        guard = self._guard(grant, method, conn)
+        try:
+            _check(grant, method.name)
+        except Denied as error:
+            guard.finished(error.code)
+            raise
+        limits = self._limits
+        if grant.max_body_bytes is not None:
+            limits = self._reduced(grant.max_body_bytes)
+        metadata, upstream = self._identities.of(grant, headers.metadata)
+        waiting = None
+        if method.rpc in WAITING or method.name in LEASED:
+            most = grant.max_waiting_calls
+            upstream = waiting = WaitingUpstream(upstream, self._waiting, _waits_of(grant), most)
+        transcoder = method.transcoder(modes)
+        deadline = None if headers.timeout is None else Deadline(headers.timeout)
+        return Call(method, transcoder, limits, upstream, metadata, deadline, guard, waiting)
+
+    def _guard(self, grant: Grant, method: Method, conn: HTTPConnection) -> GrantGuard:
+        quota = None
+        if grant.max_watches is not None and method.is_watch:
+            quota = StreamQuota(self._quotas, grant.user, grant.max_watches)
+        return GrantGuard(
             grant=grant,
             conn=conn,
-            rpc=rpc,
+            rpc=method.name,
             authorize=self._rules.authorize,
             namespace=self._namespace(grant.namespace) if grant.namespace else None,
-            watching=watching,
+            quota=quota,
             audit=self._rules.audit,
         )
 

@@ -1,16 +1,18 @@
-"""What a grant means for the messages of one request: what may pass, and under which keys."""
+"""Enforces a grant on one call's messages: RPCs, limits, ``authorize``, quota, namespace, audit."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 from google.protobuf.message import Message
 from starlette.requests import HTTPConnection
 
+from etcd_asgi.calls.waiting import Session
 from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.namespace import Namespace
 from etcd_asgi.namespace.errors import with_code
 from etcd_asgi.namespace.session_leases import as_of_lock, new_lease, unleased
 from etcd_asgi.policy import range_limits
@@ -19,7 +21,7 @@ from etcd_asgi.policy.enum_values import enum_checks
 from etcd_asgi.policy.grant import Grant
 from etcd_asgi.policy.hooks import ask
 from etcd_asgi.policy.peer_urls import check_peer_urls
-from etcd_asgi.policy.watch_quota import Watching
+from etcd_asgi.policy.watch_quota import StreamQuota
 
 Authorize = Callable[[HTTPConnection, str, Message], Awaitable[bool | None] | bool | None]
 """The host's word on each request message: it raises :class:`~etcd_asgi.errors.Denied`, or returns
@@ -46,47 +48,28 @@ pay nothing."""
 TOO_LONG = f"a transaction has at most {MAX_OPERATIONS} operations and compares here"
 
 
-class KeyScope(Protocol):
-    """What turns a caller's keys into etcd's, and back: see :mod:`etcd_asgi.namespace`."""
-
-    def enter(self, rpc: str, message: Message) -> None:
-        """Change a request in place."""
-        ...
-
-    def leave(self, rpc: str, message: Message) -> None:
-        """Change an answer in place."""
-        ...
-
-    def session(self, rpc: str, message: Message) -> tuple[Any, Message] | None:
-        """The lease that an entered request has to be given first."""
-        ...
-
-
 @dataclass(slots=True, kw_only=True)
-class Passage:
-    """The way of one request's messages to etcd, and of the answers back."""
+class GrantGuard:
+    """See :class:`etcd_asgi.calls.call.Guard`."""
 
     grant: Grant
     conn: HTTPConnection
     rpc: str
     authorize: Authorize | None
-    namespace: KeyScope | None
-    watching: Watching | None
+    namespace: Namespace | None
+    quota: StreamQuota | None
     audit: Audit | None
+    _keys: list[str] = field(default_factory=list)
+    """The keys that an audited request writes, as the caller has them."""
 
-    async def enter(self, message: Message) -> None:
-        """Let a request message pass, changed in place to what etcd shall get.
-
-        Raises:
-            Denied: it may not pass.
-            UpstreamError: etcd would refuse it, and is not asked.
-        """
-        if self._is_too_long(message):
+    async def admit(self, message: Message) -> None:
+        """See :class:`~etcd_asgi.calls.call.Guard`."""
+        if _is_too_long(self.rpc, message):
             raise Denied(400, TOO_LONG)
         parts = list(_parts(self.rpc, message))
-        for rpc, _ in parts:
-            if rpc not in self.grant.rpcs:
-                raise Denied(403, f"{rpc} is not granted")
+        if self.audit is not None:
+            self._keys = [key for rpc, part in parts for key in written_keys(rpc, part)]
+        self._check_rpcs(parts)
         if (check := _CHECKS.get(self.rpc)) is not None:
             check(message)
         if self.grant.max_range_limit is not None:
@@ -94,51 +77,55 @@ class Passage:
         if self.authorize is not None:
             for rpc, part in parts:
                 await self._ask(self.authorize, rpc, part)
-        if self.watching is not None:
-            self.watching.request(message)
+        if self.quota is not None:
+            self.quota.request(message)
         if self.namespace is not None:
             self.namespace.enter(self.rpc, message)
 
-    def leave(self, message: Message) -> None:
-        """Change an answer of etcd's in place to what the caller shall get."""
-        if self.watching is not None:
-            self.watching.answer(message)
+    def release(self, message: Message) -> None:
+        """See :class:`~etcd_asgi.calls.call.Guard`."""
+        if self.quota is not None:
+            self.quota.answer(message)
         if self.namespace is not None:
             self.namespace.leave(self.rpc, message)
 
-    def session(self, message: Message) -> tuple[Any, Message] | None:
-        """The part of an entered request that wants a lease, and the request for that lease."""
+    def session(self, message: Message) -> Session | None:
+        """See :class:`~etcd_asgi.calls.call.Guard`: etcd would make that lease, and leave it."""
         if self.namespace is not None:
-            return self.namespace.session(self.rpc, message)
-        holder = unleased(self.rpc, message)
-        return None if holder is None else (holder, new_lease())
+            found = self.namespace.session(self.rpc, message)
+        else:
+            holder = unleased(self.rpc, message)
+            found = None if holder is None else (holder, new_lease())
+        if found is None:
+            return None
+        holder, lease = found
 
-    def lease_refused(self, error: UpstreamError) -> UpstreamError:
-        """Return the error of a call whose lease etcd refuses with *error*."""
-        return as_of_lock(error) if self.namespace is None else error
+        def request_with(lease_id: int) -> bytes:
+            holder.lease = lease_id
+            return message.SerializeToString()
 
-    def told(self, error: UpstreamError) -> UpstreamError:
-        """What the caller shall hear of etcd's *error*."""
+        return Session(lease=lease, request_with=request_with, refusal=self._lease_refused)
+
+    def failed(self, error: UpstreamError) -> UpstreamError:
+        """See :class:`~etcd_asgi.calls.call.Guard`."""
         return error if self.namespace is None else with_code(error)
 
+    def finished(self, code: int, reply: Message | None = None) -> None:
+        """See :class:`~etcd_asgi.calls.call.Guard`: tell the audit of a write and its outcome."""
+        if self.audit is not None:
+            self.record(self.audit, code, reply)
+
     def close(self) -> None:
-        """The request has been answered."""
-        if self.watching is not None:
-            self.watching.close()
+        """See :class:`~etcd_asgi.calls.call.Guard`."""
+        if self.quota is not None:
+            self.quota.close()
 
-    def keys(self, message: Message) -> list[str]:
-        """The keys that an audited request writes, before it enters."""
-        if self.audit is None or self._is_too_long(message):
-            return []
-        parts = _parts(self.rpc, message)
-        return [key for rpc, part in parts for key in written_keys(rpc, part)]
-
-    def record(self, keys: list[str], code: int, answer: Any = None) -> None:
-        """Tell the audit of a write and its outcome."""
-        if self.audit is None or not is_write(self.rpc, keys):
+    def record(self, audit: Audit, code: int, reply: Any = None) -> None:
+        """Report a write and its outcome to *audit*."""
+        if not is_write(self.rpc, self._keys):
             return
-        header = getattr(answer, "header", None)
-        some, more = named(keys)
+        header = getattr(reply, "header", None)
+        some, more = named(self._keys)
         record = AuditRecord(
             user=self.user,
             client=_client(self.conn),
@@ -149,24 +136,21 @@ class Passage:
             revision=0 if header is None else header.revision,
             outcome=outcome(code),
         )
-        self.audit(record)
+        audit(record)
+
+    def _lease_refused(self, error: UpstreamError) -> UpstreamError:
+        """Return the error of a call whose session lease etcd refuses with *error*."""
+        return as_of_lock(error) if self.namespace is None else error
 
     @property
     def user(self) -> str:
         """The host's name for the caller."""
         return self.grant.user or _display_name(self.conn)
 
-    def _is_too_long(self, message: Any) -> bool:
-        """Whether a transaction is; counted before anything in it is looked at."""
-        rest, count = [message] if self.rpc == "KV.Txn" else [], 0
-        while rest:
-            one = rest.pop()
-            count += len(one.success) + len(one.failure) + len(one.compare)
-            if count > MAX_OPERATIONS:
-                return True
-            for operations in (one.success, one.failure):
-                rest += [part.request_txn for part in operations if part.HasField("request_txn")]
-        return False
+    def _check_rpcs(self, parts: list[tuple[str, Any]]) -> None:
+        for rpc, _ in parts:
+            if rpc not in self.grant.rpcs:
+                raise Denied(403, f"{rpc} is not granted")
 
     async def _ask(self, authorize: Authorize, rpc: str, message: Message) -> None:
         answer = await ask(authorize, self.conn, rpc, message)
@@ -174,6 +158,19 @@ class Passage:
             raise Denied(403, f"{rpc} is not granted for this request")
         if answer is not None and answer is not True:
             raise TypeError(f"authorize returned {type(answer).__name__}, not None or a bool")
+
+
+def _is_too_long(rpc: str, message: Any) -> bool:
+    """Tell whether a transaction is; counted before anything in it is looked at."""
+    rest, count = [message] if rpc == "KV.Txn" else [], 0
+    while rest:
+        one = rest.pop()
+        count += len(one.success) + len(one.failure) + len(one.compare)
+        if count > MAX_OPERATIONS:
+            return True
+        for operations in (one.success, one.failure):
+            rest += [part.request_txn for part in operations if part.HasField("request_txn")]
+    return False
 
 
 def _parts(rpc: str, message: Any) -> Iterator[tuple[str, Any]]:

@@ -1,8 +1,8 @@
-"""As whom calls are made at etcd: as the client itself, or as an etcd user that stands for it."""
+"""The etcd user that a call is made as: the client itself, or one that stands for it."""
 
 from __future__ import annotations
 
-from etcd_asgi.metadata import RequestHeaders, without_login
+from etcd_asgi.metadata import Metadata, without_login
 from etcd_asgi.policy.grant import Grant
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream import SignedUpstream, Tokens, Upstream
@@ -10,10 +10,10 @@ from etcd_asgi.upstream.auth.password import Password
 
 
 class Identities:
-    """The ways to etcd, one for each identity.
+    """Chooses the upstream for a caller: pass-through, the gateway's etcd user, or the grant's.
 
     Args:
-        upstream: the way without a login.
+        upstream: the one without a login.
         limits: of the logins that are kept.
         own: the gateway's own credentials, if it has any.
     """
@@ -24,21 +24,22 @@ class Identities:
         self._own = own
 
     def own(self) -> Upstream:
-        """The way for calls of the gateway itself."""
+        """Return the upstream for calls of the gateway itself."""
         return self._signed(self._own)
 
-    def of(self, grant: Grant, headers: RequestHeaders) -> Upstream:
-        """The way for calls of somebody with *grant*.
+    def of(self, grant: Grant, metadata: Metadata) -> tuple[Metadata, Upstream]:
+        """Choose the upstream for a caller with *grant*.
 
-        A login that is not to reach etcd is taken out of *headers*; :class:`SignedUpstream` does
-        that by itself.
+        Returns:
+            The metadata that goes up, without a login that is not to reach etcd, and the upstream.
+            A :class:`SignedUpstream` takes the login out by itself.
         """
         if grant.forward_token:
-            return self._upstream
+            return metadata, self._upstream
         credentials = grant.credentials or self._own
         if credentials is None:
-            headers.metadata = without_login(headers.metadata)
-        return self._signed(credentials)
+            return without_login(metadata), self._upstream
+        return metadata, self._signed(credentials)
 
     async def aclose(self) -> None:
         """End the logins of the running event loop that are under way."""

@@ -10,14 +10,16 @@ Source: Fetch Standard, CORS-safelisted request header; Fetch Metadata Request H
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-
-from starlette.types import Scope
+from typing import Any
 
 from etcd_asgi.arguments import is_url, members_of, url_text, wrong_type
 from etcd_asgi.errors import Denied
+
+Scope = MutableMapping[str, Any]
+"""Of a connection, as ASGI has it."""
 
 _SIMPLE_TYPES = frozenset(
     {"", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}

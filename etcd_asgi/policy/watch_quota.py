@@ -36,7 +36,7 @@ class WatchQuotas:
                 self._open.pop(user, None)
 
 
-class Watching:
+class StreamQuota:
     """The part of a quota that one stream holds."""
 
     __slots__ = ("_held", "_most", "_open", "_quotas", "_user")

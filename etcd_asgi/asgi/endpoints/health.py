@@ -6,22 +6,20 @@ Source: etcd server/etcdserver/api/etcdhttp/version.go and health.go.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 
-from starlette.types import Scope, Send
+from starlette.requests import HTTPConnection
+from starlette.types import Send
 
+from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.responses import send_denied, send_error, send_json, send_text
 from etcd_asgi.asgi.route_errors import get_only
 from etcd_asgi.calls.etcd_status import Vitals
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
-from etcd_asgi.metadata import Metadata, read
-from etcd_asgi.policy.grant import Grant
+from etcd_asgi.metadata import Metadata
+from etcd_asgi.policy.grant import Access, decide
 
 PATHS = frozenset({"/version", "/health", "/livez", "/readyz", "/grant"})
-
-AskGrant = Callable[[Scope], Awaitable[Grant]]
-"""What asks the host for its decision about a request."""
 
 
 class Neighbours:
@@ -31,19 +29,19 @@ class Neighbours:
     health, to load balancers that have no login. ``/grant`` is ours: what the caller may do.
     """
 
-    def __init__(self, vitals: Vitals, ask: AskGrant, flavour: Flavour) -> None:
+    def __init__(self, vitals: Vitals, access: Access, flavour: Flavour) -> None:
         self._vitals = vitals
-        self._ask = ask
+        self._access = access
         self._flavour = flavour
 
-    async def answer(self, path: str, scope: Scope, send: Send) -> None:
-        """Answer a request for one of the paths."""
-        if scope["method"] != "GET":
-            await get_only(scope, send)
+    async def respond(self, path: str, request: Request, send: Send) -> None:
+        """Respond to a request for one of the paths."""
+        if request.method != "GET":
+            await get_only(request, send)
         elif path == "/version":
-            await self._version(scope, send)
+            await self._version(request, send)
         elif path == "/grant":
-            await self._grant(scope, send)
+            await self._grant(request, send)
         elif path == "/livez":
             await send_text(send, 200, "ok")
         else:
@@ -60,15 +58,15 @@ class Neighbours:
             body["reason"] = reason
         await send_json(send, status, _compact(body))
 
-    async def _version(self, scope: Scope, send: Send) -> None:
+    async def _version(self, request: Request, send: Send) -> None:
         """Exactly ``etcdserver`` and ``etcdcluster``: some clients take no third member.
 
         The cluster's version is the server's without its patch number; etcd tells the real one
         over HTTP only.
         """
         try:
-            grant = await self._ask(scope)
-            version = await self._vitals.version(_token(scope) if grant.forward_token else [])
+            grant = await decide(self._access, HTTPConnection(request.scope))
+            version = await self._vitals.version(_token(request) if grant.forward_token else [])
         except Denied as error:
             await send_denied(send, self._flavour, error)
         except UpstreamError as error:
@@ -78,10 +76,10 @@ class Neighbours:
             body = {"etcdserver": version, "etcdcluster": f"{major}.{minor}.0"}
             await send_json(send, 200, _compact(body))
 
-    async def _grant(self, scope: Scope, send: Send) -> None:
+    async def _grant(self, request: Request, send: Send) -> None:
         """``rpcs``, ``namespaced`` and ``user`` of the caller, for a page to offer what it may."""
         try:
-            grant = await self._ask(scope)
+            grant = await decide(self._access, HTTPConnection(request.scope))
         except Denied as error:
             await send_denied(send, self._flavour, error)
             return
@@ -96,10 +94,13 @@ class Neighbours:
 _PRIVATE = ((b"cache-control", b"no-store"),)
 
 
-def _token(scope: Scope) -> Metadata:
-    """The caller's token, if it sent one."""
-    sent = [header for header in scope["headers"] if header[0] == b"authorization"]
-    return [pair for pair in read(sent, None).metadata if pair[0] == "token"]
+def _token(request: Request) -> Metadata:
+    """Return the caller's token, if it sent one."""
+    sent = request.header(b"authorization")
+    if sent is None:
+        return []
+    metadata = request.call_headers([(b"authorization", sent)]).metadata
+    return [pair for pair in metadata if pair[0] == "token"]
 
 
 def _compact(body: object) -> bytes:

@@ -8,12 +8,11 @@ from random import uniform
 from google.protobuf.message import Message
 
 from etcd_asgi.asgi.event_stream import Events
+from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.stream import Conversation, End, Input, Output
-from etcd_asgi.calls.transcoder import Transcoder
 from etcd_asgi.calls.watch.open_watches import Watches
 from etcd_asgi.calls.watch.position import WatchTrack
 from etcd_asgi.errors import ClientDisconnected, UpstreamError
-from etcd_asgi.metadata import Metadata
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import UpstreamStream
 
@@ -31,7 +30,7 @@ class Following(Conversation):
     """See :class:`Conversation`.
 
     Args:
-        transcoder: carries the call.
+        call: that is made.
         source: what the client sends.
         output: where the events go.
         track: of a watch.
@@ -39,24 +38,22 @@ class Following(Conversation):
             browser that connects again would take any error for the end of it all.
     """
 
-    __slots__ = ("_attempts", "_deadline", "_is_taken_up", "_lost_at", "_metadata", "_output",
+    __slots__ = ("_attempts", "_is_taken_up", "_lost_at", "_output",
                  "_patient", "_pause", "_track", "_unsent")  # fmt: skip
 
     def __init__(
         self,
-        transcoder: Transcoder,
+        call: Call,
         source: Input,
         output: Events,
         track: WatchTrack | None,
         *,
         patient: bool,
     ) -> None:
-        super().__init__(transcoder, source)
+        super().__init__(call, source)
         self._output = output
         self._track = track
         self._patient = patient
-        self._metadata: Metadata = []
-        self._deadline: float | None = None
         self._lost_at: float | None = None
         self._attempts = 0
         self._is_taken_up = False
@@ -66,12 +63,6 @@ class Following(Conversation):
         """The request of that call, as long as it has not been sent."""
 
         self._pause: asyncio.Future[None] | None = None
-
-    async def carry(self, output: Output, metadata: Metadata, timeout: float | None) -> None:
-        """See :class:`Conversation`. A watch that etcd can take up again does not end."""
-        self._metadata = metadata
-        self._deadline = None if timeout is None else self.loop.time() + timeout
-        await super().carry(output, metadata, timeout)
 
     def end(self, how: End) -> None:
         """See :class:`Conversation`."""
@@ -113,7 +104,7 @@ class Following(Conversation):
         if not self._is_taken_up:
             return await super()._receive(call, output)
         try:
-            async with asyncio.timeout(self._transcoder.limits.connect_timeout):
+            async with asyncio.timeout(self.rpc.limits.connect_timeout):
                 request, self._unsent = self._unsent, None
                 if request is not None:
                     await call.send(request)  # if the call is over, the next line says why
@@ -138,7 +129,7 @@ class Following(Conversation):
         Raises:
             UpstreamError: etcd has been gone for too long, or the conversation was ended.
         """
-        now, limits = self.loop.time(), self._transcoder.limits
+        now, limits = self.loop.time(), self.rpc.limits
         if self._lost_at is None:
             self._lost_at, self._attempts = now, 0
         is_begun = self._output.begun
@@ -158,14 +149,12 @@ class Following(Conversation):
         assert self._track is not None
         if self._call is not None:
             self._call.cancel()  # it may be open yet, where etcd gave up but one of its watches
-        request, timeout = self._track.again(), None
-        if self._deadline is not None:
-            timeout = self._deadline - self.loop.time()
+        request = self._track.again()
         self._is_taken_up = True
         self._watches = Watches()
         self._watches.request(request)
         self._unsent = request.SerializeToString()
-        self._call = self._transcoder.bidi(self._metadata, timeout)
+        self._call = self.rpc.bidi()
 
     async def _wait(self, seconds: float) -> None:
         """Wait, but not for longer than the conversation lasts."""

@@ -14,33 +14,24 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
-from starlette.types import Scope, Send
+from starlette.types import Send
 
+from etcd_asgi.asgi.negotiation import FILE
 from etcd_asgi.asgi.response_stream import Flow
 from etcd_asgi.asgi.responses import CANCELLED, send_error
-from etcd_asgi.calls.transcoder import Transcoder
 from etcd_asgi.errors import ClientDisconnected, ResponseBroken, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
 
 logger = logging.getLogger("etcd_asgi")
 
-_FILE = b"application/octet-stream"
 _HEADERS = (
-    (b"content-type", _FILE),
+    (b"content-type", FILE.encode()),
     (b"content-disposition", b'attachment; filename="etcd-snapshot.db"'),
 )
 _DIGEST_BYTES = sha256().digest_size
 
 DAMAGED = "the snapshot does not match its SHA-256 digest"
-
-
-def wants_file(transcoder: Transcoder, scope: Scope) -> bool:
-    """Whether a request asks for a snapshot as a file: its Accept names that media type."""
-    if transcoder.binding.name != "Maintenance.Snapshot":
-        return False
-    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
-    return any(one.partition(b";")[0].strip().lower() == _FILE for one in accepted.split(b","))
 
 
 class Backup:

@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from starlette.concurrency import run_in_threadpool
-from starlette.types import Scope, Send
+from starlette.types import Send
 
+from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.responses import Headers, emit, send_empty, send_text
 from etcd_asgi.asgi.route_errors import NOT_ALLOWED, outside
 
@@ -70,17 +71,17 @@ class StaticFiles:
             return True
         return self._explorer and (path == EXPLORER or path.startswith(EXPLORER + "/"))
 
-    async def answer(self, path: str, scope: Scope, send: Send) -> None:
-        """Answer a request for a path that :meth:`serves` knows."""
-        if scope["method"] not in ("GET", "HEAD"):
+    async def respond(self, path: str, request: Request, send: Send) -> None:
+        """Respond to a request for a path that :meth:`serves` knows."""
+        if request.method not in ("GET", "HEAD"):
             await send_text(send, 405, NOT_ALLOWED, _ALLOW)
         elif path == EXPLORER:
             # The page's own addresses are relative to its folder. So is this one, to the mount.
             await send_empty(send, 308, [(b"location", EXPLORER[1:].encode() + b"/")])
         elif (file := await run_in_threadpool(_file, path)) is None:
-            await outside(scope, send)
+            await outside(request, send)
         else:
-            await _send(file, scope, send)
+            await _send(file, request, send)
 
 
 @cache
@@ -110,25 +111,21 @@ def _read(name: str) -> File:
     return File(content=content, etag=etag, headers=headers)
 
 
-async def _send(file: File, scope: Scope, send: Send) -> None:
+async def _send(file: File, request: Request, send: Send) -> None:
     status, body, headers = 200, file.content, [*file.headers]
-    if _is_current(file, scope):
+    if _is_current(file, request):
         status, body = 304, b""
     else:
         headers.append((b"content-length", b"%d" % len(body)))
     await emit(send, {"type": "http.response.start", "status": status, "headers": headers})
-    body = b"" if scope["method"] == "HEAD" else body
+    body = b"" if request.method == "HEAD" else body
     await emit(send, {"type": "http.response.body", "body": body})
 
 
-def _is_current(file: File, scope: Scope) -> bool:
+def _is_current(file: File, request: Request) -> bool:
     """Tell whether the browser's copy is this one.
 
     Source: RFC 9110, section 13.1.2.
     """
-    for name, value in scope["headers"]:
-        if name == b"if-none-match":
-            tags = [tag.strip().removeprefix(b"W/") for tag in value.split(b",")]
-            if file.etag in tags or b"*" in tags:
-                return True
-    return False
+    tags = [tag.strip().removeprefix("W/") for tag in request.text(b"if-none-match").split(",")]
+    return file.etag.decode() in tags or "*" in tags

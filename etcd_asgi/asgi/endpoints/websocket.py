@@ -7,22 +7,24 @@ gateway in it. It loses the reason why a call ends; here a close code and a reas
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import closing, suppress
 from http import HTTPStatus
 
 from google.protobuf.message import Message
 from starlette.requests import HTTPConnection
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
-from etcd_asgi.asgi.disconnect import Presence
+from etcd_asgi.asgi.disconnect import DisconnectMonitor
+from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.request_values import SocketInput
 from etcd_asgi.asgi.responses import emit
 from etcd_asgi.asgi.route_errors import NOT_FOUND
 from etcd_asgi.calls.bindings import Kind
-from etcd_asgi.calls.large_response import Reply, held
+from etcd_asgi.calls.call import Call
+from etcd_asgi.calls.large_response import LargeResponse, held
 from etcd_asgi.calls.open_streams import OpenStreams
 from etcd_asgi.calls.stream import Conversation
-from etcd_asgi.calls.transcoder import Transcoder
+from etcd_asgi.calls.unary import unary
 from etcd_asgi.errors import (
     CLOSING,
     BodyTooLarge,
@@ -35,7 +37,6 @@ from etcd_asgi.errors import (
     as_error,
 )
 from etcd_asgi.flavours import Flavour
-from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.status import Code
 
 NORMAL = 1000
@@ -58,19 +59,17 @@ _MAX_REASON_BYTES = 123
 class WebSocketEndpoint:
     """Answers accepted WebSockets."""
 
-    def __init__(self, streams: OpenStreams, presence: Presence) -> None:
+    def __init__(self, streams: OpenStreams, monitor: DisconnectMonitor) -> None:
         self._streams = streams
-        self._presence = presence
+        self._monitor = monitor
 
-    async def answer(
-        self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, send: Send
-    ) -> None:
-        """Carry one call, and close with what it came to."""
-        is_stream = transcoder.binding.kind is not Kind.UNARY
-        socket = Socket(send, transcoder.flavour, is_stream=is_stream)
-        carry = self._stream if is_stream else self._unary
+    async def respond(self, call: Call, request: Request) -> None:
+        """Make one call, and close the socket with its outcome."""
+        is_stream = call.method.kind is not Kind.UNARY
+        socket = Socket(request.send, call.method.flavour, is_stream=is_stream)
+        source = SocketInput(request.receive, call.limits.max_body_bytes)
         try:
-            await carry(transcoder, headers, receive, socket)
+            await (self._stream if is_stream else self._unary)(call, source, socket)
             await socket.close(NORMAL, "")
         except (ClientDisconnected, ClientStalled):
             return
@@ -79,26 +78,18 @@ class WebSocketEndpoint:
         except UpstreamError as error:
             await socket.fail(error, _close_code(error))
 
-    async def _unary(
-        self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
-    ) -> None:
-        source = SocketInput(receive, transcoder.limits.max_body_bytes)
-        with self._presence.during(None):
+    async def _unary(self, call: Call, source: SocketInput, socket: Socket) -> None:
+        with self._monitor.watch() as watch:
             value = await source.next()
-        with self._presence.during(source.after):
-            reply = await transcoder.unary(value, headers.metadata, headers.timeout)
-        with held(reply):
-            await socket.reply(reply, transcoder.limits.send_timeout)
+            watch.listen(source.after)
+            response = await unary(call, value)
+        with held(response):
+            await socket.reply(response, call.limits.send_timeout)
 
-    async def _stream(
-        self, transcoder: Transcoder, headers: RequestHeaders, receive: Receive, socket: Socket
-    ) -> None:
-        conversation = Conversation(
-            transcoder, SocketInput(receive, transcoder.limits.max_body_bytes)
-        )
-        with self._streams.entered(conversation):
-            output = Texts(socket, transcoder)
-            await conversation.carry(output, headers.metadata, headers.timeout)
+    async def _stream(self, call: Call, source: SocketInput, socket: Socket) -> None:
+        stream = Conversation(call, source)
+        with closing(call), self._streams.entered(stream):
+            await stream.carry(Texts(socket, call))
 
 
 class Socket:
@@ -121,7 +112,7 @@ class Socket:
         """
         await self._text(message.decode())
 
-    async def reply(self, reply: bytes | Reply, stall: float) -> None:
+    async def reply(self, reply: bytes | LargeResponse, stall: float) -> None:
         """Send the response of a unary call: one message, which has to be put together for that.
 
         Args:
@@ -161,15 +152,15 @@ class Socket:
 class Texts:
     """The answers of a stream, each a text message."""
 
-    __slots__ = ("_socket", "_transcoder")
+    __slots__ = ("_call", "_socket")
 
-    def __init__(self, socket: Socket, transcoder: Transcoder) -> None:
+    def __init__(self, socket: Socket, call: Call) -> None:
         self._socket = socket
-        self._transcoder = transcoder
+        self._call = call
 
     async def convert(self, message: Message) -> bytes:
         """The text of a message."""
-        return b'{"result":%b}' % await self._transcoder.encode_message(message)
+        return b'{"result":%b}' % await self._call.transcoder.write_value(message)
 
     async def add(self, text: bytes) -> None:
         """Send a text: see :meth:`Socket.text`."""
@@ -184,20 +175,12 @@ NOT_UPGRADED = (
 )
 
 
-def is_handshake(scope: Scope) -> bool:
-    """Tell whether a plain request is the rest of a WebSocket's handshake.
-
-    Source: RFC 6455 section 4.1.
-    """
-    return any(name == b"sec-websocket-key" for name, _ in scope["headers"])
-
-
-async def accept(scope: Scope, receive: Receive, send: Send) -> None:
+async def accept(request: Request) -> None:
     """Accept the upgrade; a client that offers the protocol ``Bearer`` is told that it has it."""
-    await receive()
-    offered = scope.get("subprotocols") or []
+    await request.receive()
+    offered = request.scope.get("subprotocols") or []
     bearer = _BEARER if offered[:1] == [_BEARER] else None
-    await emit(send, {"type": "websocket.accept", "subprotocol": bearer})
+    await emit(request.send, {"type": "websocket.accept", "subprotocol": bearer})
 
 
 async def unknown_path(send: Send, flavour: Flavour) -> None:
@@ -216,24 +199,24 @@ async def broken(send: Send) -> None:
     await emit(send, {"type": "websocket.close", "code": _INTERNAL, "reason": "internal error"})
 
 
-def carried_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+def carried_headers(request: Request) -> list[tuple[bytes, bytes]]:
     """The headers of an upgrade that concern its call, a token that came otherwise among them.
 
     Grpc-Timeout and Grpc-Metadata are for requests: etcd passes none of them on here.
     """
-    carried = [one for one in scope["headers"] if not one[0].startswith(b"grpc-")]
-    return carried + _token_headers(scope)
+    carried = [one for one in request.scope["headers"] if not one[0].startswith(b"grpc-")]
+    return carried + _token_headers(request)
 
 
-def _token_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+def _token_headers(request: Request) -> list[tuple[bytes, bytes]]:
     """An Authorization header for a token that came otherwise; browsers can set none.
 
     The header itself comes first, then a cookie ``token``, then the subprotocol after ``Bearer``.
     """
-    if any(name == b"authorization" for name, _ in scope["headers"]):
+    if request.header(b"authorization") is not None:
         return []
-    offered = scope.get("subprotocols") or []
-    token = HTTPConnection(scope).cookies.get("token")
+    offered = request.scope.get("subprotocols") or []
+    token = HTTPConnection(request.scope).cookies.get("token")
     if token is None and offered[:1] == [_BEARER] and len(offered) > 1:
         token = offered[1]
     return [] if token is None else [(b"authorization", token.encode("latin-1", "replace"))]

@@ -5,12 +5,14 @@ from typing import Any
 
 import anyio
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive
 
 from etcd_asgi.asgi import request_values
 from etcd_asgi.asgi.body import RequestBody, leave
+from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.request_values import HttpInput, SocketInput
 from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError
+from etcd_asgi.metadata import Headers
 
 LIMIT = 1000
 
@@ -40,27 +42,35 @@ class Client:
             await anyio.sleep_forever()
         return self._events.pop(0)
 
+    async def send(self, event: Message) -> None:
+        raise AssertionError(event)
+
+
+def request(receive: Receive, headers: Headers = ()) -> Request:
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [*headers]}
+    return Request(scope, receive, Client().send)
+
 
 def piece(body: bytes, *, more: bool) -> Message:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
 async def test_behind_a_body_that_is_replayed_nobody_is_heard_to_leave() -> None:
-    body = RequestBody(Replay())
-    assert await body.read({"headers": []}, LIMIT, whole=True) == b'{"key": "aw=="}'
+    body = RequestBody(request(Replay()))
+    assert await body.read(LIMIT, whole=True) == b'{"key": "aw=="}'
     assert (await body.after())["type"] == "http.request"
 
 
 async def test_the_rest_of_a_body_that_is_replayed_is_not_read_again() -> None:
     receive = Replay()
-    body = RequestBody(receive)
-    await body.read({"headers": []}, LIMIT, whole=True)
+    body = RequestBody(request(receive))
+    await body.read(LIMIT, whole=True)
     await body.skip_rest()
     assert receive.calls == 1
 
 
 async def test_a_stream_whose_body_is_replayed_has_one_request() -> None:
-    source = HttpInput(Replay(), LIMIT)
+    source = HttpInput(request(Replay()), LIMIT)
     assert await source.next() == b'{"key": "aw=="}'
     assert await source.next() is None
     assert await source.left() is False
@@ -68,14 +78,14 @@ async def test_a_stream_whose_body_is_replayed_has_one_request() -> None:
 
 async def test_the_leave_of_a_client_is_heard_after_the_rest_of_its_body() -> None:
     client = Client(piece(b"{}", more=True), piece(b"{}", more=True), piece(b"", more=False))
-    body = RequestBody(client)
-    assert await body.read({"headers": []}, LIMIT, whole=False) == b"{}"
+    body = RequestBody(request(client))
+    assert await body.read(LIMIT, whole=False) == b"{}"
     assert await body.after() == {"type": "http.disconnect"}
 
 
 async def test_the_leave_of_a_client_is_heard_after_a_whole_body() -> None:
     client = Client(piece(b"{}", more=False))
-    source = HttpInput(client, LIMIT)
+    source = HttpInput(request(client), LIMIT)
     assert [await source.next(), await source.next()] == [b"{}", None]
     assert await source.left() is True
 
@@ -89,9 +99,9 @@ async def test_a_length_that_no_number_can_hold_is_too_long() -> None:
     async def receive() -> Message:
         return {"type": "http.request", "body": b"{", "more_body": True}
 
-    scope = {"type": "http", "headers": [(b"content-length", b"9" * 5000)]}
+    body = RequestBody(request(receive, [(b"content-length", b"9" * 5000)]))
     with pytest.raises(BodyTooLarge):
-        await RequestBody(receive).read(scope, 100, whole=True)
+        await body.read(100, whole=True)
 
 
 BRACKETS = b'{"a":[' + b"[]," * 100_000 + b"[]]}"
@@ -148,8 +158,8 @@ async def test_the_rest_of_a_body_is_heard_by_one_reader_alone() -> None:
             await anyio.sleep_forever()
         return events.pop(0)
 
-    body = RequestBody(receive)
-    assert await body.read({"headers": []}, LIMIT, whole=False) == b"{}"
+    body = RequestBody(request(receive))
+    assert await body.read(LIMIT, whole=False) == b"{}"
     listener = asyncio.create_task(body.after())
     await asyncio.sleep(0)
     await body.skip_rest()
@@ -172,7 +182,7 @@ async def test_a_value_in_many_pieces_is_probed_in_linear_time(
     pieces = [text[at : at + piece_bytes] for at in range(0, len(text), piece_bytes)]
     socket = SocketInput(Client(*({"type": "websocket.receive", "bytes": one} for one in pieces)),
                          10**6)  # fmt: skip
-    body = HttpInput(Client(*(piece(one, more=True) for one in pieces)), 10**6)
+    body = HttpInput(request(Client(*(piece(one, more=True) for one in pieces))), 10**6)
     for source, sent in ((socket, len(text) + len(pieces)), (body, len(text))):
         probed = 0
         with pytest.raises(ClientDisconnected):
@@ -184,7 +194,7 @@ async def test_a_value_in_many_pieces_is_probed_in_linear_time(
 async def test_a_fault_in_a_small_value_is_told_before_it_is_whole(piece_bytes: int) -> None:
     text = b'{"create_request": {"key": nonsense'
     pieces = [text[at : at + piece_bytes] for at in range(0, len(text), piece_bytes)]
-    source = HttpInput(Client(*(piece(one, more=True) for one in pieces)), LIMIT)
+    source = HttpInput(request(Client(*(piece(one, more=True) for one in pieces))), LIMIT)
     with pytest.raises(DecodeError):
         await source.next()
 
@@ -204,10 +214,10 @@ async def test_a_body_that_was_announced_and_is_empty_is_refused(
 ) -> None:
     for events in ([piece(b"", more=False)], [piece(b"", more=True), piece(b"", more=False)]):
         with pytest.raises(DecodeError) as refused:
-            await RequestBody(Client(*events)).read({"headers": headers}, LIMIT, whole=whole)
+            await RequestBody(request(Client(*events), headers)).read(LIMIT, whole=whole)
         assert cause in str(refused.value)
         with pytest.raises(DecodeError) as refused:
-            await HttpInput(Client(*events), LIMIT, headers).next()
+            await HttpInput(request(Client(*events), headers), LIMIT).next()
         assert cause in str(refused.value)
 
 
@@ -222,15 +232,15 @@ async def test_a_body_that_was_announced_and_is_empty_is_refused(
     ],
 )
 async def test_a_body_that_is_honestly_empty_is_empty(headers: list[tuple[bytes, bytes]]) -> None:
-    read = RequestBody(Client(piece(b"", more=False))).read({"headers": headers}, LIMIT, whole=True)
+    read = RequestBody(request(Client(piece(b"", more=False)), headers)).read(LIMIT, whole=True)
     assert await read == b""
-    assert await HttpInput(Client(piece(b"", more=False)), LIMIT, headers).next() is None
+    assert await HttpInput(request(Client(piece(b"", more=False)), headers), LIMIT).next() is None
 
 
 async def test_blanks_are_a_body() -> None:
     headers = [(b"content-length", b"3")]
     for events in ([piece(b"   ", more=False)], [piece(b"  ", more=True), piece(b" ", more=False)]):
         for whole in (True, False):
-            body = await RequestBody(Client(*events)).read({"headers": headers}, LIMIT, whole=whole)
+            body = await RequestBody(request(Client(*events), headers)).read(LIMIT, whole=whole)
             assert not body.strip()
-        assert await HttpInput(Client(*events), LIMIT, headers).next() is None
+        assert await HttpInput(request(Client(*events), headers), LIMIT).next() is None

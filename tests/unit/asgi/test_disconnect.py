@@ -8,7 +8,7 @@ import anyio
 import pytest
 from starlette.types import Message, Receive
 
-from etcd_asgi.asgi.disconnect import Presence
+from etcd_asgi.asgi.disconnect import DisconnectMonitor
 from etcd_asgi.errors import ClientDisconnected
 
 T = TypeVar("T")
@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 async def during(receive: Receive, call: Coroutine[object, object, T]) -> T:
     """Await *call* as an endpoint does."""
-    with Presence().during(receive):
+    with DisconnectMonitor().watch() as watch:
+        watch.listen(receive)
         return await call
 
 

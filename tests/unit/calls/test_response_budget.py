@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from etcd_asgi.calls.bindings import bindings
 from etcd_asgi.calls.bounds import Bounds
+from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.expected_costs import (
     INTERVAL,
     LIGHT,
@@ -23,9 +24,10 @@ from etcd_asgi.calls.expected_costs import (
     Weight,
     cost_of_reply,
 )
-from etcd_asgi.calls.large_response import Reply, convert, held
+from etcd_asgi.calls.large_response import LargeResponse, convert, held
+from etcd_asgi.calls.method import Method
 from etcd_asgi.calls.response_budget import Budget, Hold
-from etcd_asgi.calls.transcoder import Transcoder
+from etcd_asgi.calls.unary import unary
 from etcd_asgi.codec import Unusual
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.flavours import flavour
@@ -263,12 +265,19 @@ class DrawnUpstream:
             waiting[at % len(waiting)].set_result(message.SerializeToString())
 
 
-async def carry(transcoder: Transcoder, number: int) -> None:
+def range_call(upstream: DrawnUpstream, limits: Limits, bounds: Bounds) -> Call:
+    """A call of a gateway without a policy."""
+    way: Any = upstream  # all that is used of one
+    method = Method(BINDINGS["KV.Range"], flavour("3.6"), limits, way, bounds)
+    return Call(method, method.transcoder(), limits, way, [])
+
+
+async def carry(call: Call, number: int) -> None:
     """Call, and read the response, or part of it."""
     body = b'{"key":"YQ==","range_end":"Yg=="}' if number % 3 else b'{"key":"YQ=="}'
-    reply = await transcoder.unary(body, [], None)
+    reply = await unary(call, body)
     with held(reply):
-        for _ in reply.take() if isinstance(reply, Reply) else (reply,):
+        for _ in reply.take() if isinstance(reply, LargeResponse) else (reply,):
             await asyncio.sleep(0)
             if number % 5 == 4:
                 break
@@ -283,18 +292,12 @@ def test_whatever_becomes_of_calls_all_is_given_back(steps: list[tuple[str, int,
         )
         upstream, bounds = DrawnUpstream(), Bounds(limits)
         budget = bounds.budget
-        transcoder: Transcoder = Transcoder(
-            BINDINGS["KV.Range"],
-            flavour("3.6"),
-            limits,
-            upstream,  # type: ignore[arg-type]  # all that is used of one
-            bounds,
-        )
+        call = range_call(upstream, limits, bounds)
         tasks: list[asyncio.Task[None]] = []
         for step, at, size in steps:
             match step:
                 case "begin":
-                    tasks.append(asyncio.create_task(carry(transcoder, at)))
+                    tasks.append(asyncio.create_task(carry(call, at)))
                 case "cancel" if tasks:
                     tasks[at % len(tasks)].cancel()
                 case "finish":
@@ -319,8 +322,8 @@ async def test_a_call_that_ends_early_gives_its_bytes_back(body: bytes, end: str
     limits = Limits(max_answer_bytes=MIB)
     upstream, bounds = DrawnUpstream(), Bounds(limits)
     budget = bounds.budget
-    transcoder = Transcoder(BINDINGS["KV.Range"], flavour("3.6"), limits, upstream, bounds)  # type: ignore[arg-type]  # as above
-    task = asyncio.create_task(transcoder.unary(body, [], None))
+    call = range_call(upstream, limits, bounds)
+    task = asyncio.create_task(unary(call, body))
     await until(lambda: bool(upstream.calls))
     assert (budget.held > 0) == (b"range_end" in body)
     if end == "is cancelled":
@@ -337,10 +340,10 @@ async def test_a_reply_that_is_cancelled_while_it_waits_gives_its_bytes_back() -
     limits = Limits(max_bytes_under_way=2 * MIB)
     upstream, bounds = DrawnUpstream(), Bounds(limits)
     budget = bounds.budget
-    transcoder = Transcoder(BINDINGS["KV.Range"], flavour("3.6"), limits, upstream, bounds)  # type: ignore[arg-type]  # as above
+    call = range_call(upstream, limits, bounds)
     first = budget.hold()
     await first.go_on(1, 2 * MIB, LONG)
-    task = asyncio.create_task(transcoder.unary(b'{"key":"YQ=="}', [], None))
+    task = asyncio.create_task(unary(call, b'{"key":"YQ=="}'))
     await until(lambda: bool(upstream.calls))
     upstream.end(0, MIB)
     await until(lambda: budget.held > 3 * MIB)
@@ -411,7 +414,7 @@ async def test_what_cannot_be_converted_in_slices_is_converted_as_a_whole() -> N
 async def test_a_response_gives_back_what_has_been_sent() -> None:
     budget = budget_of()
     hold = await reserved(budget, 30)
-    with closing(Reply([b"a" * 10, b"b" * 20], hold)) as reply:
+    with closing(LargeResponse([b"a" * 10, b"b" * 20], hold)) as reply:
         pieces = reply.take()
         assert (next(pieces), budget.held) == (b"a" * 10, 30)
         assert (next(pieces), budget.held) == (b"b" * 20, 20)

@@ -4,7 +4,7 @@ import pytest
 
 from etcd_asgi import Denied
 from etcd_asgi.etcd import proto
-from etcd_asgi.policy.watch_quota import Watching, WatchQuotas
+from etcd_asgi.policy.watch_quota import StreamQuota, WatchQuotas
 
 _Request = proto.message_class(proto.message_type("etcdserverpb.WatchRequest"))
 _Answer = proto.message_class(proto.message_type("etcdserverpb.WatchResponse"))
@@ -14,7 +14,7 @@ CREATE = _Request(create_request={"key": b"k"})
 
 def test_a_watch_that_ends_makes_room_once() -> None:
     """etcd tells twice of a watch that was compacted and then cancelled."""
-    watching = Watching(WatchQuotas(), "red", 2)
+    watching = StreamQuota(WatchQuotas(), "red", 2)
     for watch_id in (0, 100):
         watching.request(CREATE)
         watching.answer(_Answer(created=True, watch_id=watch_id))
@@ -26,7 +26,7 @@ def test_a_watch_that_ends_makes_room_once() -> None:
 
 
 def test_a_watch_that_never_began_makes_room() -> None:
-    watching = Watching(WatchQuotas(), "red", 1)
+    watching = StreamQuota(WatchQuotas(), "red", 1)
     for _ in range(3):
         watching.request(CREATE)
         watching.answer(_Answer(created=True, canceled=True, watch_id=-1))
@@ -34,10 +34,10 @@ def test_a_watch_that_never_began_makes_room() -> None:
 
 def test_a_stream_gives_back_what_it_held() -> None:
     quotas = WatchQuotas()
-    first = Watching(quotas, "red", 1)
+    first = StreamQuota(quotas, "red", 1)
     first.request(CREATE)
     first.answer(_Answer(created=True))
     with pytest.raises(Denied):
-        Watching(quotas, "red", 1).request(CREATE)
+        StreamQuota(quotas, "red", 1).request(CREATE)
     first.close()
-    Watching(quotas, "red", 1).request(CREATE)
+    StreamQuota(quotas, "red", 1).request(CREATE)

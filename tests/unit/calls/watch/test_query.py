@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etcd_asgi.asgi.endpoints.sse import asks_for_watch
+from etcd_asgi.asgi.request import Request
 from etcd_asgi.calls.watch.query import WatchQuery, read
 from etcd_asgi.codec import Dialect
 from etcd_asgi.errors import DecodeError
@@ -218,11 +219,20 @@ def test_any_query_is_read_or_refused(query: bytes, last_id: str) -> None:
 
 
 def test_a_get_without_query_and_accept_asks_for_nothing() -> None:
-    bare = {"method": "GET", "query_string": b"", "headers": [(b"accept", b"*/*")]}
-    assert not asks_for_watch(bare)
-    assert asks_for_watch({**bare, "query_string": b"key=YQ"})
-    assert asks_for_watch({**bare, "headers": [(b"accept", b"text/event-stream")]})
-    assert not asks_for_watch({**bare, "method": "HEAD", "query_string": b"key=YQ"})
+    assert not asks_for_watch(get())
+    assert asks_for_watch(get(query_string=b"key=YQ"))
+    assert asks_for_watch(get(headers=[(b"accept", b"text/event-stream")]))
+    assert not asks_for_watch(get(method="HEAD", query_string=b"key=YQ"))
+
+
+def get(**changes: object) -> Request:
+    """A GET as curl makes it."""
+
+    async def unused(*_: object) -> Any:
+        raise AssertionError
+
+    bare = {"method": "GET", "path": "/", "query_string": b"", "headers": [(b"accept", b"*/*")]}
+    return Request({**bare, **changes}, unused, unused)
 
 
 def _base64(value: bytes) -> str:

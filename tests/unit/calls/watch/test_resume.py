@@ -1,14 +1,16 @@
 """Events of a watch over an upstream that loses it in ways that no etcd does on demand."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import get_ident
 from typing import Any
 
 import pytest
-from starlette.types import Message
+from google.protobuf.message import Message
+from starlette.types import Message as Event
 
 from etcd_asgi import Gateway, Limits, UpstreamError
+from etcd_asgi.calls import method
 from etcd_asgi.calls.transcoder import Transcoder
 from etcd_asgi.etcd import proto
 from etcd_asgi.metadata import Metadata
@@ -93,7 +95,7 @@ async def events_of(upstream: Upstream, count: int) -> list[bytes]:
     enough = asyncio.Event()
     asked = False
 
-    async def receive() -> Message:
+    async def receive() -> Event:
         nonlocal asked
         if asked:
             await enough.wait()
@@ -101,7 +103,7 @@ async def events_of(upstream: Upstream, count: int) -> list[bytes]:
         asked = True
         return {"type": "http.request"}
 
-    async def send(event: Message) -> None:
+    async def send(event: Event) -> None:
         lines = event.get("body", b"").splitlines()
         ids.extend(line.removeprefix(b"id: ") for line in lines if line.startswith(b"id: "))
         if len(ids) == count:
@@ -145,7 +147,17 @@ async def test_a_watch_that_was_answered_may_be_silent_for_as_long_as_nothing_ch
 
 async def test_a_large_answer_leaves_the_event_loop_free(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
-    monkeypatch.setattr(Transcoder, "leave", lambda *_: threads.append(get_ident()))
+
+    class Noting(Transcoder):
+        @property
+        def parse(self) -> Callable[[bytes], Message]:
+            def parse(reply: bytes) -> Message:
+                threads.append(get_ident())
+                return _Answer.FromString(reply)
+
+            return parse
+
+    monkeypatch.setattr(method, "Transcoder", Noting)
     many = _Answer(events=[{"kv": {"mod_revision": 5, "value": bytes(300_000)}}])
     upstream = Upstream(Stream(created(4), many.SerializeToString()))
     assert await events_of(upstream, 2) == [b"4", b"5"]

@@ -1,0 +1,118 @@
+"""Unary calls: one message to etcd, and one back. Every wire form makes them here."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from contextlib import closing
+
+from google.protobuf.message import Message
+
+from etcd_asgi import codec
+from etcd_asgi.calls.call import Call, Guard
+from etcd_asgi.calls.exchange import exchange
+from etcd_asgi.calls.large_response import LargeResponse, convert
+from etcd_asgi.calls.offload import in_thread, offload
+from etcd_asgi.calls.response_budget import Hold
+from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.status import Code
+
+
+async def unary(call: Call, body: bytes) -> bytes | LargeResponse:
+    """Make a call with the JSON of a request.
+
+    Returns:
+        The response's JSON. If it is large it is in chunks, and to be closed.
+
+    Raises:
+        DecodeError: the first JSON value of *body* is not the message that the RPC takes.
+        Denied: the guard refuses the request.
+        UpstreamError: the call ended with a status other than OK.
+    """
+    transcoder, guard = call.transcoder, call.guard
+    large = call.limits.offload_body_bytes
+    if guard is None:
+        decode = transcoder.decode
+        request = decode(body) if len(body) < large else await in_thread(decode, body)
+        reply, hold = await exchange(call, request)
+        if hold is None:
+            return transcoder.encode(reply)
+    else:
+        message = await offload(transcoder.decode_guarded, body, large)
+        reply, hold = await _guarded(call, guard, message)
+        if hold is None:
+            return transcoder.write(_released(call, reply))
+    return await _in_slices(call, reply, hold)
+
+
+async def unary_message(call: Call, request: Message) -> Message:
+    """Make a call with a request message, which a guard may change; return etcd's reply.
+
+    Raises:
+        Denied: see :func:`unary`.
+        UpstreamError: see :func:`unary`.
+    """
+    if call.guard is None:
+        reply, hold = await exchange(call, request.SerializeToString())
+    else:
+        reply, hold = await _guarded(call, call.guard, request)
+    if hold is None:
+        return _released(call, reply)
+    with closing(hold):
+        message = await in_thread(call.transcoder.parse, reply)
+        if call.guard is not None:
+            call.guard.finished(Code.OK, message)
+            await in_thread(call.guard.release, message)
+        return message
+
+
+def _released(call: Call, reply: bytes) -> Message:
+    """Parse a reply, and let the guard change it."""
+    message = call.transcoder.parse(reply)
+    if call.guard is not None:
+        call.guard.finished(Code.OK, message)
+        call.guard.release(message)
+    return message
+
+
+async def _guarded(call: Call, guard: Guard, request: Message) -> tuple[bytes, Hold | None]:
+    """Make a call that the host's policy is asked about."""
+    try:
+        await guard.admit(request)
+        session = None if call.waiting is None else guard.session(request)
+        if call.waiting is None or session is None:
+            return await exchange(call, call.transcoder.serialize(request))
+        rpc, timeout = call.method.rpc, call.timeout()
+        return await call.waiting.in_session(rpc, session, call.metadata, timeout), None
+    except Denied as error:
+        guard.finished(error.code)
+        raise
+    except UpstreamError as error:
+        meant = guard.failed(error)
+        guard.finished(meant.code)
+        raise meant from error
+    except CancelledError:
+        guard.finished(Code.CANCELLED)
+        raise
+
+
+async def _in_slices(call: Call, reply: bytes, hold: Hold) -> LargeResponse:
+    """Convert a large reply in a thread, slice by slice."""
+    transcoder, guard, change = call.transcoder, call.guard, None
+    response = call.method.binding.response
+    if guard is not None:
+        try:
+            guard.finished(Code.OK, codec.with_header(response, reply))
+        except BaseException:  # out of the host's own function
+            hold.close()
+            raise
+        change = guard.release
+
+    def whole() -> bytes:
+        if guard is None:
+            return transcoder.encode(reply)
+        message = transcoder.parse(reply)
+        guard.release(message)
+        return transcoder.write(message)
+
+    slices = codec.sliced(response, reply, text=transcoder.modes.answer, change=change)
+    return await convert(slices, whole, hold)
