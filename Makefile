@@ -75,17 +75,22 @@ demo-django: .venv/.ready ## the same with Django: its users and sessions
 	$(BIN)/python -m examples.django_app.demo
 
 .PHONY: check
-check: .venv/.ready ## format, lint, types, imports, and that the descriptor set is current
+check: .venv/.ready ## format, lint, types, imports, words, and that the descriptor set is current
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/check_words.py --check
 	$(BIN)/python tools/build_proto.py --check
 
 .PHONY: format
 format: .venv/.ready ## format, and fix what lint can fix
 	$(BIN)/ruff check --fix-only --exit-zero
 	$(BIN)/ruff format
+
+.PHONY: words
+words: .venv/.ready ## count the words that the glossary leaves out, file by file
+	$(BIN)/python tools/check_words.py
 
 .PHONY: unit
 unit: .venv/.ready ## the tests that take seconds
