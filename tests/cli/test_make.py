@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -48,12 +49,19 @@ def test_every_environment_is_made_anew_where_it_is_half_made() -> None:
             assert "$(HAS_PIP) ||" in line or before.startswith("\trm -rf "), line
 
 
+def test_make_alone_lists_the_commands() -> None:
+    listed = re.findall(r"^make ([a-z-]+) +\S", _run_in(["make"], ROOT), re.MULTILINE)
+    assert listed == sorted(listed)
+    assert {"check", "test", "words"} <= set(listed)
+
+
 def _make(checkout: Path) -> None:
     _run_in(["make", ".venv/.ready", f"PYTHON={sys.executable}", INSTALLS_NOTHING], checkout)
 
 
-def _run_in(command: list[str], folder: Path) -> None:
+def _run_in(command: list[str], folder: Path) -> str:
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout

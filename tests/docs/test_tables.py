@@ -23,6 +23,6 @@ def test_the_readme_lists_every_document() -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for document in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", document.read_text()):
             assert ":" in link or (document.parent / link).exists(), f"{document.name}: {link}"
