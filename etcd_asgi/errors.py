@@ -8,6 +8,7 @@
     ├── Denied                the host's ``access`` refused the request
     ├── UpstreamError         the call to etcd ended with a gRPC status other than OK
     ├── HookError             a function of the host raised what it must not
+    ├── HostError             the host's ``receive`` raised what the host handles
     ├── ClientDisconnected    there is nobody to respond to
     ├── SendFailed            the server could not send
     └── ResponseBroken        the response has begun, and must not seem whole
@@ -126,6 +127,19 @@ class BodyTooLarge(EtcdAsgiError):
 
 class HookError(EtcdAsgiError):
     """A function of the host raised what would mean something else than its mistake."""
+
+
+class HostError(EtcdAsgiError):
+    """The host's own ``receive`` raised an ``HTTPException``, which is for the host to handle.
+
+    Args:
+        error: the exception.
+        text: for the client, where a response has begun.
+    """
+
+    def __init__(self, error: Exception, text: str) -> None:
+        super().__init__(text)
+        self.error = error
 
 
 class SendFailed(EtcdAsgiError):

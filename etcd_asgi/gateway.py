@@ -15,6 +15,7 @@ from etcd_asgi.asgi.body import drop_body
 from etcd_asgi.asgi.disconnect import DisconnectMonitor
 from etcd_asgi.asgi.endpoints.health import PATHS, Neighbours
 from etcd_asgi.asgi.endpoints.ndjson import StreamEndpoint
+from etcd_asgi.asgi.endpoints.snapshot_file import SnapshotEndpoint
 from etcd_asgi.asgi.endpoints.sse import EventEndpoint, asks_for_watch
 from etcd_asgi.asgi.endpoints.static_files import StaticFiles
 from etcd_asgi.asgi.endpoints.unary import UnaryEndpoint
@@ -33,7 +34,7 @@ from etcd_asgi.calls.etcd_status import Vitals
 from etcd_asgi.calls.freed_memory import FreedMemory
 from etcd_asgi.calls.open_streams import OpenStreams
 from etcd_asgi.calls.waiting import WaitingCalls
-from etcd_asgi.errors import Denied, ResponseBroken
+from etcd_asgi.errors import Denied, HostError, ResponseBroken
 from etcd_asgi.parameters import check_lending, check_parameters, is_upstream
 from etcd_asgi.policy.admission import Admission, HostAdmission, OpenAdmission, Rules
 from etcd_asgi.policy.audit import Audit, log_record
@@ -142,7 +143,11 @@ class Gateway:
         )
         streaming = Streaming(self._streams)
         self._calls = HttpCalls(
-            admission, UnaryEndpoint(monitor), StreamEndpoint(streaming), EventEndpoint(streaming)
+            admission,
+            UnaryEndpoint(monitor),
+            StreamEndpoint(streaming),
+            EventEndpoint(streaming),
+            SnapshotEndpoint(streaming),
         )
         self._sockets = WebSocketCalls(
             admission, self._routes, WebSocketEndpoint(self._streams, monitor)
@@ -165,8 +170,10 @@ class Gateway:
                         await self._other(request)
                     else:
                         await self._calls.post(method, request)
+                except HostError as error:
+                    raise error.error from None
                 except (HTTPException, ResponseBroken):
-                    raise  # from the host's receive or send, or not to seem whole
+                    raise  # from the host's send, or not to seem whole
                 except Exception as error:  # noqa: BLE001 - logged there
                     await self._failed(error, request)
             case "websocket":

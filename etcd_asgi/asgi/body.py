@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 from starlette.websockets import WebSocketDisconnect
 
 from etcd_asgi.asgi.json_splitter import Splitter
 from etcd_asgi.asgi.request import Request
-from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError
+from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError, HostError
 
 _REST_BYTES = 16 * 1024 * 1024
 _REST_TIME = 0.5
@@ -122,8 +123,8 @@ class RequestBody:
             event = await self.receive()
 
 
-async def leave(receive: Receive, *, ended: bool) -> bool:
-    """Wait for the client of an HTTP request to leave, and drop what else it sends.
+async def disconnected(receive: Receive, *, ended: bool) -> bool:
+    """Wait for the client of an HTTP request to disconnect, and drop what else it sends.
 
     Hosts that read a body and give it again often do so with a ``receive`` that gives it for ever
     and never waits. Behind such a one nobody can hear the client leave.
@@ -150,11 +151,14 @@ async def received(receive: Receive) -> Message:
 
     Raises:
         ClientDisconnected: the server says that nobody is there.
+        HostError: middleware of the host refuses the request.
     """
     try:
         return await receive()
     except (ClientDisconnect, WebSocketDisconnect):
         return {"type": "http.disconnect"}
+    except HTTPException as error:
+        raise HostError(error, error.detail) from error
     except OSError:
         raise ClientDisconnected from None
 

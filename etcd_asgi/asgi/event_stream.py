@@ -9,15 +9,14 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from random import randrange
+from typing import Any
 
-from google.protobuf.message import Message
 from starlette.types import Send
 
-from etcd_asgi.asgi import json_splitter
 from etcd_asgi.asgi.response_stream import Flow
 from etcd_asgi.asgi.responses import CANCELLED, send_error
 from etcd_asgi.calls.call import Call
-from etcd_asgi.calls.watch.position import Told, WatchTrack
+from etcd_asgi.calls.watch.state import Kind
 from etcd_asgi.errors import ClientDisconnected, UpstreamError
 from etcd_asgi.status import Code
 
@@ -29,8 +28,7 @@ _JSON = ((b"content-type", b"application/json"),)
 _RETRY_MS = (1000, 3000)
 """Milliseconds until a browser connects again, at least and at most: not all of them at once."""
 
-_MESSAGE = Told(b"message")
-_ERROR = b"error"
+_MESSAGE, _ERROR = b"message", b"error"
 
 
 class Events:
@@ -38,16 +36,14 @@ class Events:
 
     Args:
         send: where to.
-        call: whose messages.
-        track: of a watch.
+        call: whose messages they are.
     """
 
-    __slots__ = ("_beat", "_call", "_flow", "_gone", "_lock", "_loop", "_sent", "_timer", "_track")
+    __slots__ = ("_beat", "_call", "_flow", "_gone", "_lock", "_loop", "_sent", "_timer")
 
-    def __init__(self, send: Send, call: Call, track: WatchTrack | None) -> None:
+    def __init__(self, send: Send, call: Call) -> None:
         self._flow = Flow(send)
         self._call = call
-        self._track = track
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
         self._sent = 0.0
@@ -67,18 +63,18 @@ class Events:
             self._sent = self._loop.time()
             self._wait(self._call.limits.heartbeat)
 
-    async def convert(self, message: Message) -> bytes:
-        """The event of a message; nothing for one that is not for the client.
-
-        Raises:
-            UpstreamError: etcd has cancelled the watch.
-        """
-        told = _MESSAGE if self._track is None else self._track.answer(message)
-        if told is None:
-            return b""
-        return json_splitter.event(
-            told.name, await self._call.transcoder.write_value(message), told.id
-        )
+    async def convert(self, message: Any) -> bytes | None:
+        """Convert a message to an event; a watch has told its state how it counts."""
+        name, event_id, watch = _MESSAGE, b"", self._call.watch
+        if watch is not None:
+            event = watch.event
+            if event is None:
+                return None
+            name, event_id = event.kind.value.encode(), event.id
+            if event.kind is Kind.COMPACTED:
+                message.header.revision = watch.present  # to go on after, as the id says
+        data = await self._call.transcoder.write_value(message)
+        return event_of(name, data, event_id)
 
     async def add(self, event: bytes) -> None:
         """Send an event. The head goes out before the first.
@@ -86,8 +82,6 @@ class Events:
         Raises:
             ClientDisconnected: the server says that nobody is there to read it.
         """
-        if not event:
-            return
         async with self._lock:
             if not self.begun:
                 event = await self._begin() + event
@@ -109,7 +103,7 @@ class Events:
         with suppress(ClientDisconnected):
             async with self._lock:
                 if self.begun:
-                    await flow.end(json_splitter.event(_ERROR, body.rstrip(b"\n")))
+                    await flow.end(event_of(_ERROR, body.rstrip(b"\n")))
                 elif error.local:
                     await send_error(flow.emit, flavour, error.code, error.message)
                 else:
@@ -135,7 +129,7 @@ class Events:
     async def _begin(self) -> bytes:
         """Send the head; gives what stands before the first event."""
         await self._flow.begin(200, _HEADERS)
-        return json_splitter.retry(randrange(*_RETRY_MS))  # noqa: S311 - no secret
+        return retry(randrange(*_RETRY_MS))  # noqa: S311 - no secret
 
     def _wait(self, seconds: float) -> None:
         self._timer = self._loop.call_later(seconds, self._tick)
@@ -152,7 +146,30 @@ class Events:
 
     async def _send_beat(self) -> None:
         try:
-            await self.add(json_splitter.COMMENT)
+            await self.add(COMMENT)
         except Exception:  # noqa: BLE001 - a server may raise what it likes
             assert self._gone is not None
             self._gone()
+
+
+COMMENT = b":\n\n"
+"""A reader of events passes over it."""
+
+WAITING = b": waiting for etcd\n\n"
+
+
+def event_of(name: bytes, data: bytes, last_id: bytes = b"") -> bytes:
+    """A server-sent event.
+
+    Args:
+        name: its type.
+        data: one line.
+        last_id: what a browser tells when it connects again; empty: what it had before.
+    """
+    id_line = b"id: %b\n" % last_id if last_id else b""
+    return b"event: %b\n%bdata: %b\n\n" % (name, id_line, data)
+
+
+def retry(milliseconds: int) -> bytes:
+    """How long a browser waits before it connects again."""
+    return b"retry: %d\n\n" % milliseconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from etcd_asgi.asgi.endpoints import sse
 from etcd_asgi.asgi.endpoints.ndjson import StreamEndpoint
+from etcd_asgi.asgi.endpoints.snapshot_file import SnapshotEndpoint
 from etcd_asgi.asgi.endpoints.sse import EventEndpoint
 from etcd_asgi.asgi.endpoints.unary import UnaryEndpoint
 from etcd_asgi.asgi.error_responses import refuse
@@ -27,6 +28,7 @@ class HttpCalls:
         unary: handles calls with one message each way.
         streams: handles all others, as JSON.
         events: handles them as server-sent events.
+        snapshots: handles the snapshot, as a file.
     """
 
     def __init__(
@@ -35,11 +37,13 @@ class HttpCalls:
         unary: UnaryEndpoint,
         streams: StreamEndpoint,
         events: EventEndpoint,
+        snapshots: SnapshotEndpoint,
     ) -> None:
         self._admission = admission
         self._unary = unary
         self._streams = streams
         self._events = events
+        self._snapshots = snapshots
 
     async def post(self, method: Method, request: Request) -> None:
         """Handle a POST."""
@@ -58,8 +62,10 @@ class HttpCalls:
             await self._unary.respond(call, request, empty=is_form)
         elif form is Form.EVENTS:
             await self._events.respond(call, request)
+        elif form is Form.FILE and method.name == "Maintenance.Snapshot":
+            await self._snapshots.respond(call, request)
         else:
-            await self._streams.respond(call, request, form)
+            await self._streams.respond(call, request)
 
     async def watch_by_get(self, method: Method, request: Request) -> None:
         """Handle a GET of ``EventSource``, which can send neither a body nor headers."""

@@ -1,7 +1,7 @@
-"""JSON values in a stream of bytes, and server-sent events.
+"""JSON values in a stream of bytes.
 
 Source: Go encoding/json stream.go (Decoder), which grpc-gateway reads bodies with: values follow
-each other with or without white space between them; HTML Standard, Server-sent events.
+each other with or without white space between them.
 """
 
 from __future__ import annotations
@@ -99,24 +99,3 @@ class Splitter:
                 return self._at
         self._at = len(self._text)
         return None
-
-
-COMMENT = b":\n\n"
-"""What a reader of events passes over."""
-
-
-def event(name: bytes, data: bytes, last_id: bytes = b"") -> bytes:
-    """A server-sent event.
-
-    Args:
-        name: its type.
-        data: one line.
-        last_id: what a browser tells when it connects again; empty: what it had before.
-    """
-    id_line = b"id: %b\n" % last_id if last_id else b""
-    return b"event: %b\n%bdata: %b\n\n" % (name, id_line, data)
-
-
-def retry(milliseconds: int) -> bytes:
-    """How long a browser waits before it connects again."""
-    return b"retry: %d\n\n" % milliseconds

@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import Message, Receive
 
-from etcd_asgi.asgi.body import body_of, leave, received, refuse_if_lost
+from etcd_asgi.asgi.body import body_of, disconnected, received, refuse_if_lost
 from etcd_asgi.asgi.json_splitter import Splitter
 from etcd_asgi.asgi.request import Request
 from etcd_asgi.codec import check_begun
@@ -57,9 +57,9 @@ class HttpInput:
         """See :class:`~etcd_asgi.calls.stream.Input`."""
         return self._values is None
 
-    async def left(self) -> bool:
+    async def disconnected(self) -> bool:
         """See :class:`~etcd_asgi.calls.stream.Input`."""
-        return await leave(self._request.receive, ended=not self._more)
+        return await disconnected(self._request.receive, ended=not self._more)
 
 
 class QueryInput:
@@ -85,9 +85,9 @@ class QueryInput:
         """See :class:`~etcd_asgi.calls.stream.Input`."""
         return True
 
-    async def left(self) -> bool:
+    async def disconnected(self) -> bool:
         """See :class:`~etcd_asgi.calls.stream.Input`."""
-        return await leave(self._request.receive, ended=False)
+        return await disconnected(self._request.receive, ended=False)
 
 
 class SocketInput:
@@ -121,7 +121,7 @@ class SocketInput:
         """See :class:`~etcd_asgi.calls.stream.Input`."""
         return False
 
-    async def left(self) -> bool:
+    async def disconnected(self) -> bool:
         """See :class:`~etcd_asgi.calls.stream.Input`."""
         await self.after()
         return True

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
-from google.protobuf.message import Message
 from starlette.types import Message as Event
 from starlette.types import Send
 
@@ -68,7 +68,7 @@ class Lines:
         self._flow = Flow(send)
         self._call = call
 
-    async def convert(self, message: Message) -> bytes:
+    async def convert(self, message: Any) -> bytes:
         """The line of a message."""
         return b'{"result":%b}\n' % await self._call.transcoder.write_value(message)
 

@@ -9,7 +9,8 @@ from etcd_asgi.asgi.error_responses import send_failure
 from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.responses import without_reading
 from etcd_asgi.calls.open_streams import OpenStreams
-from etcd_asgi.calls.stream import Conversation, Output
+from etcd_asgi.calls.stream import StreamCall
+from etcd_asgi.calls.stream_output import Output
 from etcd_asgi.errors import (
     BodyTooLarge,
     ClientDisconnected,
@@ -41,13 +42,13 @@ class Streaming:
     def __init__(self, streams: OpenStreams) -> None:
         self._streams = streams
 
-    async def carry(self, stream: Conversation, response: Response, request: Request) -> None:
+    async def carry(self, stream: StreamCall, response: Response, request: Request) -> None:
         """Carry a call to its end, and *response* with it.
 
         Raises:
             ResponseBroken: a response has begun, and must not seem whole.
         """
-        call = stream.rpc
+        call = stream.call
         try:
             with closing(call), self._streams.entered(stream):
                 await stream.carry(response)

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from etcd_asgi.calls.method import Method
 from etcd_asgi.calls.transcoder import Transcoder
 from etcd_asgi.calls.waiting import Session, WaitingUpstream
+from etcd_asgi.calls.watch.state import WatchState
 from etcd_asgi.deadline import Deadline
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata
@@ -67,6 +68,9 @@ class Call:
 
     waiting: WaitingUpstream | None = None
     """Makes calls that need a session lease of the gateway's, where the RPC has such."""
+
+    watch: WatchState | None = None
+    """Of the watches, where the RPC is the watch."""
 
     def timeout(self) -> float | None:
         """Return the seconds until the deadline, if there is one."""

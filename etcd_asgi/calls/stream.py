@@ -1,27 +1,36 @@
 """A streaming call between a client and etcd, whatever its wire form.
 
 Two tasks share it: the *talker* carries the client's values up, while the task of the request
-carries the answers down. Neither has a queue: a message is passed on before the next is read, so
-a slow side slows down the other through flow control.
+carries the replies down. Neither has a queue: a message is passed on before the next is read, so a
+slow side slows down the other through flow control.
+
+A call is in one of these states, each followed by a later one alone:
+
+======== ============================== ============================================
+state    begins with                    ends with
+======== ============================== ============================================
+READING  the request                    the first value that etcd would reply to
+OPEN     the stream to etcd             an end of either side; a fault in the input
+FAULTY   a fault in the input           the replies to what came before; a short time
+ENDED    the first call of end()        nothing: the stream is cancelled
+======== ============================== ============================================
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import closing
+from collections.abc import Callable
+from enum import Enum, auto
 from typing import Protocol
 
 from google.protobuf.message import Message
-from starlette.exceptions import HTTPException
 
 from etcd_asgi.calls.bindings import Kind
 from etcd_asgi.calls.call import Call
-from etcd_asgi.calls.exchange import hold_for
-from etcd_asgi.calls.offload import in_thread
-from etcd_asgi.calls.response_budget import Hold
-from etcd_asgi.calls.stalled_client import LEAST_RATE, stalled
-from etcd_asgi.calls.watch.open_watches import Watches, asks_for_something, is_empty
+from etcd_asgi.calls.stream_output import Delivery, Output
+from etcd_asgi.calls.watch.resume import MayWait, ResumingStream
+from etcd_asgi.calls.watch.state import gets_a_reply, is_empty
 from etcd_asgi.deadline import exceeded
 from etcd_asgi.errors import (
     BodyTooLarge,
@@ -29,6 +38,7 @@ from etcd_asgi.errors import (
     DecodeError,
     Denied,
     Failure,
+    HostError,
     UpstreamError,
     as_error,
     too_slow,
@@ -43,276 +53,238 @@ NOTHING_ASKED = (
 )
 
 _PROGRESS_GRACE = 1.0
-"""Seconds that the answer to a progress request has when no watch is left and no more input can
-come. Some releases of etcd answer then, others never do."""
+"""Seconds for the reply to a progress request when no watch is left and no more input can come.
+Some releases of etcd send one then, others never do."""
 
-_ANSWER_GRACE = 1.0
-"""Seconds that etcd has to answer what came before a fault in the input."""
+_REPLY_GRACE = 1.0
+"""Seconds that etcd has to reply to what came before a fault in the input."""
 
 _CANCELED = "context canceled"
 """With code 1 or 2, as the release of the proxy has it."""
 
-End = ClientDisconnected | Failure | HTTPException | UpstreamError | None
-"""How a conversation was ended from this side; ``None``: as if etcd had ended it with OK."""
+End = ClientDisconnected | Failure | HostError | UpstreamError | None
+"""Why a call was ended from this side; ``None``: as if etcd had ended it with OK."""
 
 
 class Input(Protocol):
     """The client's side of a streaming call."""
 
     async def next(self) -> bytes | None:
-        """The next JSON value; ``None`` at the end of the input.
+        """Return the next JSON value; ``None`` at the end of the input.
 
         Raises:
             DecodeError: a value has begun that no JSON begins with, or a body that was announced
                 does not arrive.
             BodyTooLarge: a value is longer than the limit.
-            ClientDisconnected: the client left.
+            ClientDisconnected: the client has disconnected.
         """
         ...
 
     def is_over(self) -> bool:
-        """Whether it is known already that :meth:`next` would be the end."""
+        """Tell whether it is known already that :meth:`next` would be the end."""
         ...
 
-    async def left(self) -> bool:
-        """Wait for the client to leave, and drop what else it sends.
+    async def disconnected(self) -> bool:
+        """Wait for the client to disconnect, and drop what else it sends.
 
         Returns:
-            Whether the client left; false when that cannot be heard.
+            Whether it has; false when nobody can hear it.
         """
         ...
 
 
-class Output(Protocol):
-    """The answer to the client, in some wire form."""
+class State(Enum):
+    """The state of a streaming call: see the head of this file."""
 
-    async def convert(self, message: Message) -> bytes:
-        """What an answer of etcd's becomes."""
-        ...
-
-    async def add(self, piece: bytes) -> None:
-        """Send a converted answer.
-
-        Raises:
-            ClientDisconnected: the server says that nobody is there to read it.
-        """
-        ...
+    READING = auto()
+    OPEN = auto()
+    FAULTY = auto()
+    ENDED = auto()
 
 
-class Conversation:
-    """One streaming call under way. There may be thousands: each keeps as little as it can."""
+class StreamCall:
+    """One streaming call. There may be thousands: each keeps as little as it can.
+
+    Args:
+        call: that is made.
+        source: the client's values.
+        may_wait: for a watch that shall be resumed when etcd comes back: see
+            :class:`~etcd_asgi.calls.watch.resume.ResumingStream`.
+        on_open: called once the stream to etcd is open.
+    """
 
     __slots__ = (
-        "_call",
-        "_ends",
+        "_end",
         "_fault",
-        "_held",
-        "_input_over",
+        "_may_wait",
+        "_on_open",
+        "_opened",
         "_source",
-        "_started",
-        "_unanswered",
-        "_watches",
+        "_state",
+        "_stream",
+        "_unreplied",
+        "_watch",
+        "call",
+        "input_over",
         "loop",
-        "rpc",
     )
 
-    def __init__(self, call: Call, source: Input) -> None:
+    def __init__(
+        self,
+        call: Call,
+        source: Input,
+        may_wait: MayWait | None = None,
+        on_open: Callable[[], None] | None = None,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.rpc = call
-        self._source = source
-        self._watches = Watches() if call.method.is_watch else None
-        self._input_over = False
-        self._unanswered = 0
-        """Requests that etcd has not answered yet; not counted for watches."""
-
-        self._started: asyncio.Future[UpstreamStream] = self.loop.create_future()
-        self._call: UpstreamStream | None = None
-        self._ends: list[End] = []
-        self._held: Hold | None = None
-        """What a large answer that is to be sent has of the budget."""
-
-        self._fault: UpstreamError | None = None
-        """What is wrong with the input, told when etcd has answered what came before it."""
-
-    @property
-    def input_over(self) -> bool:
+        self.call = call
+        self.input_over = False
         """Whether the input has been read to its end."""
-        return self._source.is_over()
+
+        self._source = source
+        self._watch = call.watch
+        self._may_wait = may_wait
+        self._on_open = on_open
+        self._state = State.READING
+        self._opened: asyncio.Future[None] = self.loop.create_future()
+        self._stream: UpstreamStream | None = None
+        self._unreplied = 0
+        """Requests that etcd has not replied to; not counted for watches."""
+
+        self._end: End = None
+        self._fault: UpstreamError | None = None
+        """What is wrong with the input, reported after the replies to what came before it."""
 
     async def carry(self, output: Output) -> None:
-        """Make the call with what the client sends, and send etcd's answers to *output*.
+        """Make the call with what the client sends, and send etcd's replies to *output*.
 
         Returns when etcd has ended the call with OK, or nothing can come any more.
 
         Raises:
-            DecodeError: the first request is not what the RPC takes, or etcd would never answer it.
-            Denied: the first request may not pass.
+            DecodeError: the first request is not what the RPC takes, or etcd would never reply.
+            Denied: the first request is refused.
             BodyTooLarge: it is longer than the limit.
-            ClientDisconnected: the client left.
+            ClientDisconnected: the client has disconnected.
             UpstreamError: the call cannot be started, or ended with a status other than OK, or a
                 later request is wrong.
-            HTTPException: out of the host's own ``receive``, before the first request.
+            HostError: out of the host's own ``receive``, before the first request.
         """
-        talker = self.loop.create_task(self._guard())
+        talker = self.loop.create_task(self._talk_to_the_end())
+        delivery = Delivery(self.call, output)
         try:
-            call = await self._started
-            while (answer := await self._receive(call, output)) is not None:
-                await self._deliver(answer, output)
-                del answer  # the next may be long in coming
-                if self._fault is not None and not self._is_awaited():
-                    raise self._fault
-                if self._is_over():
-                    return
-                if self._is_done():
-                    await call.half_close()
-            if self._fault is not None:
-                raise self._fault
+            await self._opened
+            assert self._stream is not None
+            if self._on_open is not None:
+                self._on_open()
+            await self._carry_replies(self._stream, delivery)
         finally:
-            if self._held is not None:
-                self._held.close()
+            delivery.drop()
             await self._close(talker)
-
-    async def _deliver(self, answer: bytes, output: Output) -> None:
-        """Send an answer. A large one counts for the budget until the client has taken it."""
-        held, self._held = self._held, None
-        if held is None:
-            await output.add(answer)
-            return
-        longest = self.rpc.limits.send_timeout + len(answer) / LEAST_RATE
-        with closing(held):
-            try:
-                async with asyncio.timeout(longest):
-                    await output.add(answer)
-            except TimeoutError:
-                raise stalled(longest) from None
 
     def end(self, how: End) -> None:
         """End the call from this side, at once. The first end counts."""
-        self._ends.append(how)
-        if self._call is not None:
-            self._call.cancel()
-        elif not self._started.done() and how is not None:
-            self._started.set_exception(how)
+        if self._state is State.ENDED:
+            return
+        self._state, self._end = State.ENDED, how
+        if self._stream is not None:
+            self._stream.cancel()
+        elif not self._opened.done() and how is not None:
+            self._opened.set_exception(how)
 
-    async def _receive(self, call: UpstreamStream, output: Output) -> bytes | None:
-        """The next answer, converted; ``None`` at the end."""
+    # ---- etcd to client
+
+    async def _carry_replies(self, stream: UpstreamStream, delivery: Delivery) -> None:
+        while (reply := await self._receive(stream)) is not None:
+            message = await delivery.parse(reply)
+            del reply
+            self._replied(message)
+            error = None if self._watch is None else self._watch.error
+            if error is not None and isinstance(stream, ResumingStream):
+                delivery.drop()
+                await self._resume(stream, error)
+                continue
+            await delivery.send(message)
+            del message  # the next may be long in coming
+            if self._fault is not None and not self._is_awaited():
+                raise self._fault
+            if self._is_over():
+                return
+            if self._is_done():
+                await stream.half_close()
+        if self._fault is not None:
+            raise self._fault
+
+    async def _receive(self, stream: UpstreamStream) -> bytes | None:
+        """Return etcd's next reply; ``None`` at the end."""
         try:
-            answer = await call.receive()
+            return await stream.receive()
         except UpstreamError as error:
-            if not self._ends:
+            if self._state is not State.ENDED:
                 if error.message == _CANCELED and self._is_done():
                     return None  # so etcd's grpc-proxy ends each call that is half-closed
                 raise
-            if (end := self._ends[0]) is None:
+            if self._end is None:
                 return None
-            raise end from error
-        if answer is None:
-            return None
-        if len(answer) >= self.rpc.limits.offload_bytes:
-            return await self._convert_large(answer, output)
-        message = self.rpc.transcoder.parse(answer)
-        self._answered(message)
-        if self.rpc.guard is not None:
-            self.rpc.guard.release(message)
-        return await output.convert(message)
+            raise self._end from error
 
-    def _answered(self, message: Message) -> None:
-        """Take note of an answer of etcd's."""
-        if self._watches is not None:
-            self._watches.answer(message)
-        else:
-            self._unanswered -= 1
-
-    async def _convert_large(self, answer: bytes, output: Output) -> bytes:
-        """Convert a large message in threads, once there is room for it.
-
-        It is parsed and written as a whole, since it must become one line, event or message.
-
-        Raises:
-            UpstreamError: it is longer than the limit.
-        """
-        hold = await hold_for(self.rpc, answer, None)
+    async def _resume(self, stream: ResumingStream, lost: UpstreamError) -> None:
+        """Resume the only watch, which etcd has cancelled."""
         try:
-            message = await in_thread(self.rpc.transcoder.parse, answer)
-            self._answered(message)
-            if self.rpc.guard is not None:
-                await in_thread(self.rpc.guard.release, message)
-            converted = await output.convert(message)
-        except BaseException:
-            hold.close()
+            await stream.resume(lost)
+        except UpstreamError:
+            if self._state is State.ENDED and self._end is not None:
+                raise self._end from lost
             raise
-        hold.resize(len(converted))
-        self._held = hold
-        return converted
 
-    async def _guard(self) -> None:
-        """Talk, then listen, and make every end of either an end of the conversation."""
+    def _replied(self, message: Message) -> None:
+        """Take note of a reply of etcd's."""
+        if self._watch is not None:
+            self._watch.reply(message)
+        else:
+            self._unreplied -= 1
+
+    # ---- client to etcd
+
+    async def _talk_to_the_end(self) -> None:
+        """Talk, then listen, and make every end of either an end of the call."""
         try:
             await self._talk()
-            if await self._left():
+            if await self._has_disconnected():
                 self.end(ClientDisconnected())
         except (ClientDisconnected, UpstreamError) as error:
             self.end(error)
-        except (DecodeError, Denied, BodyTooLarge, HTTPException) as error:
+        except (DecodeError, Denied, BodyTooLarge, HostError) as error:
             await self._end_with_fault(error)
         except Exception:
-            logger.exception("error in %s", self.rpc.method.name)
+            logger.exception("error in %s", self.call.method.name)
             self.end(UpstreamError(Code.INTERNAL, "internal error", local=True))
 
-    async def _end_with_fault(self, error: Failure | HTTPException) -> None:
-        """End for a fault in the input, once what came before it has been answered."""
-        if self._call is None:
-            self.end(error)
-            return
-        self._fault = _told(error)
-        patience = _ANSWER_GRACE if self._is_awaited() else 0
-        self.loop.call_later(patience, self.end, self._fault)
-        if await self._left():
-            self.end(ClientDisconnected())
-
-    def _is_awaited(self) -> bool:
-        """Whether etcd has not answered all requests yet."""
-        return self._unanswered > 0 if self._watches is None else self._watches.awaited
-
-    def _is_done(self) -> bool:
-        """Whether all requests are sent and answered, so that the call is to be half-closed.
-
-        Not before: etcd answers what a half-closed call has asked for, but its grpc-proxy ends
-        such a call at once, and other proxies may take it for idle. A watch is never done: it
-        goes on until it is cancelled.
-
-        Source: etcd server/proxy/grpcproxy/watch.go and lease.go (recvLoop).
-        """
-        return self._watches is None and self._input_over and self._unanswered <= 0
-
-    async def _left(self) -> bool:
-        try:
-            return await self._source.left()
-        except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
-            return False
-
     async def _talk(self) -> None:
-        """Start the call, and send requests up to the end of the input."""
-        first = await self._first_in_time()
-        if self.rpc.method.kind is Kind.SERVER_STREAM:
+        """Open the stream, and send requests up to the end of the input."""
+        first, call = await self._first_in_time(), self.call
+        if call.method.kind is Kind.SERVER_STREAM:
             if first is None:
                 first = await self._admitted(await self._decoded(b""))
-            self._start(self.rpc.server_stream(first))
+            self._open(call.server_stream(first))
+            return
+        self._note_end_of_input(self._source.is_over())
+        if self._watch is not None and self._may_wait is not None:
+            stream: UpstreamStream = ResumingStream(
+                call.bidi, self._watch, call.limits, self._may_wait
+            )
         else:
-            self._input_over = self._source.is_over()
-            call = self.rpc.bidi()
-            self._start(call)
-            await self._send_all(call, first)
+            stream = call.bidi()
+        self._open(stream)
+        await self._send_all(stream, first)
 
     async def _first_in_time(self) -> bytes | None:
         """Return the first request, if it comes in time.
 
         Source: grpc-gateway runtime/context.go: the deadline is set before the body is read.
         """
-        patience = self.rpc.limits.request_timeout
-        limit = self.loop.call_later(patience, self.end, too_slow(patience))
-        timers = [limit]
-        left = self.rpc.timeout()
+        patience = self.call.limits.request_timeout
+        timers = [self.loop.call_later(patience, self.end, too_slow(patience))]
+        left = self.call.timeout()
         if left is not None:
             timers.append(self.loop.call_later(left, self.end, exceeded(local=left <= 0)))
         try:
@@ -322,74 +294,115 @@ class Conversation:
                 timer.cancel()
 
     async def _first(self) -> bytes | None:
-        """The first request that etcd would answer, serialized; ``None`` if the input is empty."""
+        """Return the first request that gets a reply, serialized; ``None`` if there is no input."""
         while (value := await self._source.next()) is not None:
             message = await self._decoded(value)
-            if self._watches is None or asks_for_something(message):
+            if self._watch is None or gets_a_reply(message):
                 return await self._admitted(message)
-        if self._watches is not None:
+        if self._watch is not None:
             raise DecodeError(NOTHING_ASKED)
         return None
 
     async def _decoded(self, value: bytes) -> Message:
-        """Decode a JSON value of the input."""
-        guarded = self.rpc.guard is not None
-        return await self.rpc.transcoder.decode_value(value, guarded=guarded)
+        guarded = self.call.guard is not None
+        return await self.call.transcoder.decode_value(value, guarded=guarded)
 
     async def _admitted(self, message: Message) -> bytes:
-        """A request as etcd shall get it, serialized."""
-        if self.rpc.guard is not None:
-            await self.rpc.guard.admit(message)
-        if self._watches is not None:
-            self._watches.request(message)
+        """Return a request as etcd shall get it, serialized."""
+        if self._watch is not None:
+            self._watch.begin(message)
+        if self.call.guard is not None:
+            await self.call.guard.admit(message)
+        if self._watch is not None:
+            self._watch.request(message)
         else:
-            self._unanswered += 1
+            self._unreplied += 1
         return message.SerializeToString()
 
-    def _start(self, call: UpstreamStream) -> None:
-        self._call = call
-        if self._started.done():  # the conversation was ended meanwhile
-            call.cancel()
-        else:
-            self._started.set_result(call)
+    def _open(self, stream: UpstreamStream) -> None:
+        self._stream = stream
+        if self._state is State.READING:
+            self._state = State.OPEN
+        else:  # the call was ended meanwhile
+            stream.cancel()
+        if not self._opened.done():
+            self._opened.set_result(None)
 
-    async def _send_all(self, call: UpstreamStream, first: bytes | None) -> None:
+    async def _send_all(self, stream: UpstreamStream, first: bytes | None) -> None:
         """Send the first request, and those that follow up to the end of the input."""
         if first is not None:
-            await call.send(first)
+            await stream.send(first)
         while (value := await self._source.next()) is not None:
             message = await self._decoded(value)
-            if self._watches is not None and is_empty(message):
+            if self._watch is not None and is_empty(message):
                 continue
-            if not await call.send(await self._admitted(message)):
+            if not await stream.send(await self._admitted(message)):
                 return
-        self._input_over = True
+        self._note_end_of_input(True)
         if self._is_over():
             self.end(None)
         elif self._is_done():
-            await call.half_close()
+            await stream.half_close()
+
+    def _note_end_of_input(self, is_over: bool) -> None:
+        self.input_over = is_over
+        if self._watch is not None:
+            self._watch.input_over = is_over
+
+    async def _end_with_fault(self, error: Failure | HostError) -> None:
+        """End for a fault in the input, once what came before it has got its replies."""
+        if self._stream is None or self._state is State.ENDED:
+            self.end(error)
+            return
+        self._state, self._fault = State.FAULTY, _reported(error)
+        patience = _REPLY_GRACE if self._is_awaited() else 0
+        self.loop.call_later(patience, self.end, self._fault)
+        if await self._has_disconnected():
+            self.end(ClientDisconnected())
+
+    async def _has_disconnected(self) -> bool:
+        try:
+            return await self._source.disconnected()
+        except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
+            return False
+
+    # ---- ends
+
+    def _is_awaited(self) -> bool:
+        """Tell whether etcd has not replied to all requests yet."""
+        return self._unreplied > 0 if self._watch is None else self._watch.is_awaited
+
+    def _is_done(self) -> bool:
+        """Tell whether all requests are sent and have their replies, so that it is half-closed.
+
+        Not before: etcd replies to what a half-closed call has asked for, but its grpc-proxy ends
+        such a call at once, and other proxies may take it for idle. A watch is never done: it goes
+        on until it is cancelled.
+
+        Source: etcd server/proxy/grpcproxy/watch.go and lease.go (recvLoop).
+        """
+        return self._watch is None and self.input_over and self._unreplied <= 0
 
     def _is_over(self) -> bool:
-        """Whether nothing can come any more, though etcd would leave the call open."""
-        watches = self._watches
-        if watches is None or not self._input_over or not watches.none_left:
+        """Tell whether nothing can come any more, though etcd would leave the call open."""
+        if self._watch is None or not self._watch.is_over:
             return False
-        if watches.progress_asked:
+        if self._watch.is_progress_asked:
             self.loop.call_later(_PROGRESS_GRACE, self.end, None)
             return False
         return True
 
     async def _close(self, talker: asyncio.Task[None]) -> None:
-        if self._call is not None:
-            self._call.cancel()
+        if self._stream is not None:
+            self._stream.cancel()
         talker.cancel()
         await asyncio.wait({talker})
-        if self._started.done() and not self._started.cancelled():
-            self._started.exception()  # seen, even if nobody waits for it any more
+        if self._opened.done() and not self._opened.cancelled():
+            self._opened.exception()  # seen, even if nobody waits for it any more
 
 
-def _told(error: Failure | HTTPException) -> UpstreamError:
-    """What ends a call that has begun, for a fault in its input."""
-    if isinstance(error, HTTPException):
-        return UpstreamError(Code.UNKNOWN, error.detail)
+def _reported(error: Failure | HostError) -> UpstreamError:
+    """Make the error that ends a call that is open, for a fault in its input."""
+    if isinstance(error, HostError):
+        return UpstreamError(Code.UNKNOWN, str(error))
     return as_error(error, local=False)

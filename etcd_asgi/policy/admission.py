@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.method import Method
 from etcd_asgi.calls.waiting import WAITING, User, WaitingCalls, WaitingUpstream
+from etcd_asgi.calls.watch.state import WatchState
 from etcd_asgi.codec.modes import DEFAULT, Modes
 from etcd_asgi.deadline import Deadline
 from etcd_asgi.errors import Denied
@@ -94,6 +95,7 @@ class OpenAdmission:
             method.upstream,
             headers.metadata,
             None if headers.timeout is None else Deadline(headers.timeout),
+            watch=WatchState() if method.is_watch else None,
         )
 
     async def admit_socket(
@@ -162,7 +164,8 @@ class HostAdmission:
         self, method: Method, modes: Modes, headers: RequestHeaders, conn: HTTPConnection
     ) -> Call:
         grant = await decide(self._rules.access, conn)
-        guard = self._guard(grant, method, conn)
+        watch = WatchState() if method.is_watch else None
+        guard = self._guard(grant, method, watch, conn)
         try:
             _check(grant, method.name)
         except Denied as error:
@@ -178,12 +181,14 @@ class HostAdmission:
             upstream = waiting = WaitingUpstream(upstream, self._waiting, _waits_of(grant), most)
         transcoder = method.transcoder(modes)
         deadline = None if headers.timeout is None else Deadline(headers.timeout)
-        return Call(method, transcoder, limits, upstream, metadata, deadline, guard, waiting)
+        return Call(method, transcoder, limits, upstream, metadata, deadline, guard, waiting, watch)
 
-    def _guard(self, grant: Grant, method: Method, conn: HTTPConnection) -> GrantGuard:
+    def _guard(
+        self, grant: Grant, method: Method, watch: WatchState | None, conn: HTTPConnection
+    ) -> GrantGuard:
         quota = None
-        if grant.max_watches is not None and method.is_watch:
-            quota = StreamQuota(self._quotas, grant.user, grant.max_watches)
+        if grant.max_watches is not None and watch is not None:
+            quota = StreamQuota(self._quotas, grant.user, grant.max_watches, watch)
         return GrantGuard(
             grant=grant,
             conn=conn,

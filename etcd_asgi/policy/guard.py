@@ -78,14 +78,14 @@ class GrantGuard:
             for rpc, part in parts:
                 await self._ask(self.authorize, rpc, part)
         if self.quota is not None:
-            self.quota.request(message)
+            self.quota.take(message)
         if self.namespace is not None:
             self.namespace.enter(self.rpc, message)
 
     def release(self, message: Message) -> None:
         """See :class:`~etcd_asgi.calls.call.Guard`."""
         if self.quota is not None:
-            self.quota.answer(message)
+            self.quota.settle()
         if self.namespace is not None:
             self.namespace.leave(self.rpc, message)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from threading import Lock
+from typing import Any
 
+from etcd_asgi.calls.watch.state import WatchState
 from etcd_asgi.errors import Denied
 
 
@@ -37,41 +39,44 @@ class WatchQuotas:
 
 
 class StreamQuota:
-    """The part of a quota that one stream holds."""
+    """The part of a quota that one stream holds.
 
-    __slots__ = ("_held", "_most", "_open", "_quotas", "_user")
+    Args:
+        quotas: of the gateway.
+        user: whose quota it is; without a name it is for this stream alone.
+        most: watches that the user may have open.
+        state: of the stream's watches. A message passes it after :meth:`take`, and before
+            :meth:`settle`.
+    """
 
-    def __init__(self, quotas: WatchQuotas, user: str, most: int) -> None:
+    __slots__ = ("_held", "_most", "_quotas", "_state", "_user")
+
+    def __init__(self, quotas: WatchQuotas, user: str, most: int, state: WatchState) -> None:
         self._quotas = quotas if user else WatchQuotas()
         self._user = user
         self._most = most
+        self._state = state
         self._held = 0
-        self._open: set[int] = set()
-        """Watches that have begun, by their ids: etcd may tell twice that one has ended."""
 
-    def request(self, message: object) -> None:
-        """A request on its way to etcd.
+    def take(self, message: Any) -> None:
+        """Count the watch that a request asks for.
 
         Raises:
-            Denied: it asks for one watch too many.
+            Denied: it is one too many.
         """
-        if message.WhichOneof("request_union") == "create_request":  # type: ignore[attr-defined]
+        if message.WhichOneof("request_union") == "create_request":
             self._quotas.take(self._user, self._most)
             self._held += 1
 
-    def answer(self, message: object) -> None:
-        """An answer on its way to the client: a watch that has ended makes room for another."""
-        watch_id: int = message.watch_id  # type: ignore[attr-defined]
-        is_created = message.created  # type: ignore[attr-defined]
-        is_canceled = message.canceled  # type: ignore[attr-defined]
-        if is_created and not is_canceled:
-            self._open.add(watch_id)
-        elif is_canceled and (is_created or watch_id in self._open):
-            self._open.discard(watch_id)
-            self._held -= 1
-            self._quotas.give_back(self._user, 1)
+    def settle(self) -> None:
+        """Give back the places of watches that have ended."""
+        self._give_back(self._held - self._state.held)
 
     def close(self) -> None:
-        """The stream has ended, and all its watches with it."""
-        self._quotas.give_back(self._user, self._held)
-        self._held = 0
+        """Give back all places, as the stream has ended."""
+        self._give_back(self._held)
+
+    def _give_back(self, count: int) -> None:
+        if count > 0:
+            self._quotas.give_back(self._user, count)
+            self._held -= count

@@ -17,8 +17,13 @@ from typing import Any
 from starlette.types import Send
 
 from etcd_asgi.asgi.negotiation import FILE
+from etcd_asgi.asgi.request import Request
+from etcd_asgi.asgi.request_values import HttpInput
 from etcd_asgi.asgi.response_stream import Flow
 from etcd_asgi.asgi.responses import CANCELLED, send_error
+from etcd_asgi.asgi.streaming import Streaming
+from etcd_asgi.calls.call import Call
+from etcd_asgi.calls.stream import StreamCall
 from etcd_asgi.errors import ClientDisconnected, ResponseBroken, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
@@ -34,8 +39,25 @@ _DIGEST_BYTES = sha256().digest_size
 DAMAGED = "the snapshot does not match its SHA-256 digest"
 
 
-class Backup:
-    """The answer with the file. The digest goes out last, once it is known to be right."""
+class SnapshotEndpoint:
+    """Responds to requests for a snapshot with a file."""
+
+    def __init__(self, streaming: Streaming) -> None:
+        self._streaming = streaming
+
+    async def respond(self, call: Call, request: Request) -> None:
+        """Respond to one request.
+
+        Raises:
+            ResponseBroken: the file could not be completed.
+        """
+        stream = StreamCall(call, HttpInput(request, call.limits.max_body_bytes))
+        response = SnapshotFile(request.send, call.method.flavour)
+        await self._streaming.carry(stream, response, request)
+
+
+class SnapshotFile:
+    """The response with the file. The digest goes out last, once it is known to be right."""
 
     def __init__(self, send: Send, flavour: Flavour) -> None:
         self._flow = Flow(send)

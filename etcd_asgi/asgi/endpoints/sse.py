@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from etcd_asgi.asgi.endpoints.resuming import Following
 from etcd_asgi.asgi.error_responses import refuse
-from etcd_asgi.asgi.event_stream import Events
+from etcd_asgi.asgi.event_stream import WAITING, Events
 from etcd_asgi.asgi.negotiation import wants_events
 from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.request_values import HttpInput, QueryInput
 from etcd_asgi.asgi.streaming import Streaming
 from etcd_asgi.calls.call import Call
-from etcd_asgi.calls.stream import Input
+from etcd_asgi.calls.stream import Input, StreamCall
 from etcd_asgi.calls.watch import query as watch_query
-from etcd_asgi.calls.watch.position import WatchTrack
 from etcd_asgi.calls.watch.query import WatchQuery
-from etcd_asgi.errors import DecodeError
+from etcd_asgi.errors import ClientDisconnected, DecodeError
 
 
 class EventEndpoint:
@@ -41,9 +39,22 @@ class EventEndpoint:
     async def _respond(
         self, call: Call, request: Request, source: Input, after: int | None
     ) -> None:
-        track = WatchTrack(after) if call.method.is_watch else None
-        output = Events(request.send, call, track)
-        stream = Following(call, source, output, track, patient=after is not None)
+        if call.watch is not None:
+            call.watch.after = after
+        output = Events(request.send, call)
+
+        async def may_wait() -> bool:
+            # A browser that connects again would take any error for the end of it all.
+            if not output.begun and after is None:
+                return False
+            if not output.begun:
+                await output.add(WAITING)
+            return True
+
+        def on_open() -> None:
+            output.start(lambda: stream.end(ClientDisconnected()))
+
+        stream = StreamCall(call, source, may_wait, on_open)
         try:
             await self._streaming.carry(stream, output, request)
         finally:

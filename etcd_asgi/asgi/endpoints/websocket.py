@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing, suppress
 from http import HTTPStatus
+from typing import Any
 
-from google.protobuf.message import Message
 from starlette.requests import HTTPConnection
 from starlette.types import Send
 
@@ -23,7 +23,7 @@ from etcd_asgi.calls.bindings import Kind
 from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.large_response import LargeResponse, held
 from etcd_asgi.calls.open_streams import OpenStreams
-from etcd_asgi.calls.stream import Conversation
+from etcd_asgi.calls.stream import StreamCall
 from etcd_asgi.calls.unary import unary
 from etcd_asgi.errors import (
     CLOSING,
@@ -87,7 +87,7 @@ class WebSocketEndpoint:
             await socket.reply(response, call.limits.send_timeout)
 
     async def _stream(self, call: Call, source: SocketInput, socket: Socket) -> None:
-        stream = Conversation(call, source)
+        stream = StreamCall(call, source)
         with closing(call), self._streams.entered(stream):
             await stream.carry(Texts(socket, call))
 
@@ -158,7 +158,7 @@ class Texts:
         self._socket = socket
         self._call = call
 
-    async def convert(self, message: Message) -> bytes:
+    async def convert(self, message: Any) -> bytes:
         """The text of a message."""
         return b'{"result":%b}' % await self._call.transcoder.write_value(message)
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message, Receive
 
 from etcd_asgi.asgi import request_values
-from etcd_asgi.asgi.body import RequestBody, leave
+from etcd_asgi.asgi.body import RequestBody, disconnected
 from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.request_values import HttpInput, SocketInput
 from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError
@@ -73,7 +73,7 @@ async def test_a_stream_whose_body_is_replayed_has_one_request() -> None:
     source = HttpInput(request(Replay()), LIMIT)
     assert await source.next() == b'{"key": "aw=="}'
     assert await source.next() is None
-    assert await source.left() is False
+    assert await source.disconnected() is False
 
 
 async def test_the_leave_of_a_client_is_heard_after_the_rest_of_its_body() -> None:
@@ -87,12 +87,12 @@ async def test_the_leave_of_a_client_is_heard_after_a_whole_body() -> None:
     client = Client(piece(b"{}", more=False))
     source = HttpInput(request(client), LIMIT)
     assert [await source.next(), await source.next()] == [b"{}", None]
-    assert await source.left() is True
+    assert await source.disconnected() is True
 
 
 @pytest.mark.parametrize("ended", [True, False])
 async def test_a_client_that_has_left_is_heard_at_once(ended: bool) -> None:
-    assert await leave(Client(), ended=ended) is True
+    assert await disconnected(Client(), ended=ended) is True
 
 
 async def test_a_length_that_no_number_can_hold_is_too_long() -> None:

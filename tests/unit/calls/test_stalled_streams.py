@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Message, Scope
 
 from etcd_asgi import Gateway, Limits
-from etcd_asgi.calls import stream
+from etcd_asgi.calls import stream_output
 from etcd_asgi.errors import ClientStalled
 from etcd_asgi.etcd import proto
 from tests.hosts.target import text
@@ -102,7 +102,7 @@ FORMS = [
 async def test_a_client_that_takes_nothing_of_a_large_message_is_given_up(
     scope: Scope, events: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "LEAST_RATE", 2**40)
+    monkeypatch.setattr(stream_output, "LEAST_RATE", 2**40)
     upstream, client = Upstream(), Client(*events)
     gateway = Gateway(upstream, limits=Limits(send_timeout=0.2))
     budget = gateway._bounds.budget
