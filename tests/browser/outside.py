@@ -35,6 +35,13 @@ class Outside:
         answer = self.call("kv/put", key=_b64(key.encode()), value=_b64(value), **more)
         return int(answer["header"]["revision"])
 
+    def age(self, key: str, revisions: int) -> None:
+        """Set a key so many times."""
+        with httpx.Client(timeout=_TIMEOUT) as client:
+            for _ in range(revisions):
+                message = {"key": _b64(key.encode())}
+                client.post(f"{self._etcd.endpoint}/v3/kv/put", json=message).raise_for_status()
+
     def get(self, key: str) -> bytes | None:
         """The value of a key."""
         kvs = self.call("kv/range", key=_b64(key.encode())).get("kvs", [])

@@ -93,6 +93,7 @@ def test_a_save_that_is_refused_is_told_where_one_types(
 def test_a_deleted_key_is_told_with_its_revision_history_and_a_way_back(
     open_page: Open, site: AppServer, outside: Outside, key: str, watched: bool
 ) -> None:
+    outside.age(key + "older", 400)
     for value in ("one", "two"):
         outside.put(key + "a", value)
     deleted = outside.delete(key + "a")

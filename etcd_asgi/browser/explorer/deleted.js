@@ -4,7 +4,7 @@
 import { kindOf } from "./trouble.js";
 
 const FIRST_CHANGE = 3000; // milliseconds to wait for a change of a key that may have none
-const SAMPLES = 100n; // revisions at which a key is looked for that may not be watched
+const SAMPLES = 100n; // the most revisions to look at, in each of two ways, for a key that may not be watched
 const NEXT_CHANGE = 500; // milliseconds of silence after which no more changes of the past are expected
 
 /**
@@ -46,14 +46,27 @@ async function oldest(store, key, now) {
   return { from: high, ...seen };
 }
 
-/** The latest of some revisions at which the key was there: where its changes may not be watched, it is looked for. */
+/** A revision at which the key was there: where its changes may not be watched, it is looked for. */
 async function sampled(store, key, from, now) {
-  const step = (now - from) / SAMPLES + 1n;
-  for (let revision = now - 1n; revision >= from; revision -= step) {
+  for (const revision of samples(from, now)) {
     const kv = await at(store, key, revision);
     if (kv) return { from, at: revision, kv };
   }
   return { from, at: 0n, kv: null };
+}
+
+/**
+ * Revisions at which to look for a key that is not there now: from the latest on, the longer ago the more sparsely, as
+ * keys that somebody asks for were mostly deleted not long ago; then spread evenly over all the history.
+ */
+function* samples(from, now) {
+  let [ago, left] = [1n, SAMPLES];
+  for (; left > 0n && now - ago >= from; left -= 1n) {
+    yield now - ago;
+    ago += ago / 4n || 1n;
+  }
+  const step = (now - from) / SAMPLES + 1n;
+  for (let revision = now - step; revision >= from; revision -= step) yield revision;
 }
 
 /** A revision that deleted the key, between one at which it was there and one at which it is not. */
