@@ -34,6 +34,12 @@ def alive(request: pytest.FixtureRequest) -> Iterator[None]:
             etcd.start()
 
 
+def delete(explorer: Explorer) -> None:
+    """Ask to delete the key that is shown, and say yes."""
+    explorer.button("Delete").click()
+    explorer.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+
 def test_a_failed_save_is_told_where_one_types(
     frail: Explorer, fragile_etcd: EtcdServer, behind: Outside, key: str
 ) -> None:
@@ -61,8 +67,7 @@ def test_a_key_that_could_not_be_created_or_deleted_is_told_so(
     frail.show(key + "a")
     fragile_etcd.stop()
     expect(frail.state).to_have_text("Reconnecting")
-    frail.button("Delete").click()
-    frail.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    delete(frail)
     expect(frail.banner).to_contain_text("Not deleted: etcd cannot be reached")
     expect(frail.banner).to_contain_text("try this again then")
     frail.button("New key").first.click()
@@ -75,6 +80,40 @@ def test_a_key_that_could_not_be_created_or_deleted_is_told_so(
     frail.button("Create").click()
     expect(frail.value).to_have_text("mine")
     assert behind.get(key + "a") == b"first"
+
+
+def test_what_was_not_done_is_told_beside_a_connection_that_is_lost_after_it(
+    frail: Explorer, fragile_etcd: EtcdServer, behind: Outside, key: str
+) -> None:
+    behind.put(key + "a", "first")
+    frail.show(key + "a")
+    frail.page.route("**/kv/**", lambda route: route.abort())
+    delete(frail)
+    expect(frail.banner).to_contain_text("Not deleted: The server cannot be reached")
+    fragile_etcd.stop()
+    expect(frail.banner).to_contain_text("Trying again")
+    expect(frail.banner).to_contain_text("Not deleted: The server cannot be reached")
+    expect(frail.banner).to_contain_text("try this again then")
+    frail.page.unroute("**/kv/**")
+    fragile_etcd.start()
+    expect(frail.banner).to_contain_text("etcd can be reached again: try this again")
+    expect(frail.banner).not_to_contain_text("Trying again")
+    frail.button("Close").click()
+    expect(frail.banner).to_be_hidden()
+
+
+def test_a_failure_is_told_no_longer_when_what_was_asked_for_is_done(
+    explorer: Explorer, outside: Outside, key: str
+) -> None:
+    outside.put(key + "a", "first")
+    explorer.show(key + "a")
+    explorer.page.route("**/kv/**", lambda route: route.abort())
+    delete(explorer)
+    expect(explorer.banner).to_contain_text("Not deleted")
+    explorer.page.unroute("**/kv/**")
+    delete(explorer)
+    expect(explorer.page.get_by_text("deleted", exact=True)).to_be_visible()
+    expect(explorer.banner).to_be_hidden()
 
 
 def test_a_save_that_is_refused_is_told_where_one_types(

@@ -243,6 +243,10 @@ class App {
     this.#status.say(text);
   }
 
+  done(text) {
+    this.#status.done(text);
+  }
+
   failed(error, what = "") {
     if (kindOf(error) === "login") this.lock(error);
     else this.#status.failed(error, what);

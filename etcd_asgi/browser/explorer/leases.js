@@ -106,7 +106,7 @@ export class LeasePanel extends EventTarget {
     try {
       await this.#app.store.revoke(id);
       item.remove();
-      this.#app.say("Revoked");
+      this.#app.done("Revoked");
     } catch (error) {
       this.#app.failed(error, "Not revoked");
     }

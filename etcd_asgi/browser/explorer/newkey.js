@@ -86,7 +86,7 @@ export class NewKey extends EventTarget {
     try {
       if (seconds > 0) lease = await this.#app.store.grantLease(seconds);
       await this.#app.store.put(key, value, { seen, lease });
-      this.#app.say("Created");
+      this.#app.done("Created");
       this.dispatchEvent(new CustomEvent("made", { detail: key }));
     } catch (error) {
       if (lease) this.#app.store.revoke(lease).catch(() => {}); // it would run out by itself

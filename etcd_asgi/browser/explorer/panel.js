@@ -192,7 +192,7 @@ export class KeyPanel extends EventTarget {
   // The watch may be quicker or slower than this, or not allowed: read what is there now.
   async #saved(mine) {
     this.#editor = null;
-    this.#app.say(mine === null ? "Deleted" : "Saved");
+    this.#app.done(mine === null ? "Deleted" : "Saved");
     try {
       this.#app.saved(this.key, await this.read());
     } catch (error) {
@@ -206,7 +206,7 @@ export class KeyPanel extends EventTarget {
     this.#kv = null;
     this.#gone ??= { revision: null };
     if (!this.#gone.revision) this.#date();
-    this.#app.say("It was deleted already");
+    this.#app.done("It was deleted already");
     this.#show();
   }
 

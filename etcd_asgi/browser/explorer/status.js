@@ -16,12 +16,19 @@ const TITLES = {
 };
 const SAID = 2500;
 
+// No change that failed is made a second time by itself.
+const LATER = "It is not done by itself: try this again then.";
+const NOW = "etcd can be reached again: try this again.";
+
+const line = ({ title, detail }) => el("p", {}, el("strong", {}, title), " ", el("span", {}, detail));
+
 export class Status {
   #pill;
   #banner;
   #toast;
   #timer = 0;
-  #away = null;
+  #outage = null; // {state, title, detail, again}: the watch is interrupted
+  #failure = null; // {what, kind, title, detail}: something that the user asked for, until it is dismissed
 
   constructor({ pill, banner, toast }) {
     [this.#pill, this.#banner, this.#toast] = [pill, banner, toast];
@@ -33,47 +40,49 @@ export class Status {
     this.#pill.title = TITLES[state] ?? "";
     fill(this.#pill, el("span", { class: "light" }), NAMES[state]);
     if (state === "live" || state === "still") this.#heal();
-    else if (error && (state === "retrying" || state === "failed")) this.#stay(error, state, again);
-  }
-
-  // A banner that stays until what it says is over.
-  #stay(error, state, again) {
-    const { title, detail } = trouble(error);
-    this.#away = state;
-    const text = state === "retrying" ? "Trying again; the page goes on by itself." : detail;
-    this.#show("lasting", title, text, button("Try now", { title: detail, onclick: again }));
+    else if (error && (state === "retrying" || state === "failed")) this.#outage = { ...trouble(error), state, again };
+    this.#draw();
   }
 
   #heal() {
-    if (this.#away === null) return;
-    this.#away = null;
-    this.#banner.hidden = true;
+    this.#outage = null;
+    if (this.#failure?.kind === "away") this.#failure = this.#failure.what ? { ...this.#failure, detail: NOW } : null;
   }
 
   /** Something that the user asked for did not work; `what` says what of it was not done, as "Not saved". */
   failed(error, what = "") {
-    const { title, detail } = trouble(error);
-    if (this.#away) {
-      // The banner says already why; the page heals by itself, but nothing is done a second time by itself.
-      if (what) this.#amend(`${what}: ${title}`);
-      return;
-    }
-    this.#show("", what ? `${what}: ${title}` : title, detail, button("Close", { icon: "close", bare: true, kind: "quiet", onclick: () => this.dismiss() }));
+    this.#failure = { ...trouble(error), what };
+    this.#draw();
   }
 
-  #amend(title) {
-    this.#banner.querySelector("strong").textContent = title;
-    this.#banner.querySelector("span").textContent = "The page connects again by itself; try this again then.";
-  }
-
+  /** Say no more of what did not work; that the page is not connected is said until it is. */
   dismiss() {
-    if (!this.#away) this.#banner.hidden = true;
+    this.#failure = null;
+    this.#draw();
   }
 
-  #show(kind, title, detail, action) {
-    this.#banner.className = `banner ${kind}`.trim();
-    fill(this.#banner, el("div", { class: "banner-text" }, el("strong", {}, title), " ", el("span", {}, detail)), action);
-    this.#banner.hidden = false;
+  // Neither takes the place of the other, whichever comes first.
+  #draw() {
+    const [outage, failure] = [this.#outage, this.#failed()];
+    this.#banner.hidden = !outage && !failure;
+    this.#banner.className = failure ? "banner" : "banner lasting";
+    fill(this.#banner,
+      el("div", { class: "banner-text" }, outage && line(this.#interrupted()), failure && line(failure)),
+      outage && button("Try now", { title: outage.detail, onclick: outage.again }),
+      failure && button("Close", { icon: "close", bare: true, kind: "quiet", onclick: () => this.dismiss() }));
+  }
+
+  #interrupted() {
+    const { state, title, detail } = this.#outage;
+    return { title, detail: state === "retrying" ? "Trying again; the page goes on by itself." : detail };
+  }
+
+  #failed() {
+    if (!this.#failure) return null;
+    const { what, kind, title, detail } = this.#failure;
+    const known = kind === "away" && this.#outage; // and said already
+    if (!what) return known ? null : { title, detail };
+    return { title: `${what}: ${title}`, detail: known && this.#outage.state === "retrying" ? LATER : detail };
   }
 
   /** A word about what was done. */
@@ -82,5 +91,11 @@ export class Status {
     this.#toast.classList.add("said");
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#toast.classList.remove("said"), SAID);
+  }
+
+  /** What the user asked for was done: what failed before is past. */
+  done(text) {
+    this.dismiss();
+    this.say(text);
   }
 }
