@@ -63,8 +63,8 @@ _KEYS = _FORWARDED | dict.fromkeys(_UNUSED, "")
 
 _FORM = "application/x-www-form-urlencoded"
 _ACCEPT, _CONTENT_TYPE = _FORWARDED[b"accept"], _FORWARDED[b"content-type"]
-_LONGEST_ACCEPT = 8192
-"""Characters after which further Accept headers are not looked at: no client sends as many."""
+_LONGEST = 8192
+"""Characters of Content-Type and Accept that are looked at: no client sends as many."""
 
 _PREFIX = b"grpc-metadata-"
 _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+").fullmatch
@@ -163,12 +163,12 @@ def _read_usual(
         if key:
             if raw.isascii() and (value := raw.decode()).isprintable():
                 metadata.append((key, value))
-                if key is _ACCEPT and len(accept) < _LONGEST_ACCEPT:
-                    accept = f"{accept},{value}" if accept else value
+                if key is _ACCEPT:
+                    accept = (f"{accept},{value}" if accept else value)[:_LONGEST]
             else:
                 value = raw.decode("latin-1")
             if key is _CONTENT_TYPE:
-                content_type = value
+                content_type = value[:_LONGEST]
         elif key is None:
             others.append((name, raw))
         elif name == b"host":

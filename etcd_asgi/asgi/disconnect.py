@@ -65,7 +65,7 @@ class DisconnectMonitor:
 
         There may be others in it: functions of the host may ask the gateway.
         """
-        return Watch(self._rounds.here(), self._freed)
+        return Watch(self._rounds[asyncio.get_running_loop()], self._freed)
 
 
 class Watch:

@@ -16,6 +16,7 @@ from starlette.types import Send
 from etcd_asgi.asgi.response_stream import Flow
 from etcd_asgi.asgi.responses import CANCELLED, send_error
 from etcd_asgi.calls.call import Call
+from etcd_asgi.calls.stream_output import write
 from etcd_asgi.calls.watch.state import Kind
 from etcd_asgi.errors import ClientDisconnected, UpstreamError
 from etcd_asgi.status import Code
@@ -73,7 +74,7 @@ class Events:
             name, event_id = event.kind.value.encode(), event.id
             if event.kind is Kind.COMPACTED:
                 message.header.revision = watch.present  # to go on after, as the id says
-        data = await self._call.transcoder.write_value(message)
+        data = await write(self._call, message)
         return event_of(name, data, event_id)
 
     async def add(self, event: bytes) -> None:

@@ -41,31 +41,24 @@ class Form(Enum):
     """A snapshot, as etcd's database."""
 
 
+@lru_cache(256)
 def negotiate(content_type: str, accept: str) -> tuple[Form, Modes]:
     """Choose the form and the byte modes that the headers of a request ask for.
+
+    Args:
+        content_type: of the request, of bounded length, as the outcome is remembered.
+        accept: the same.
 
     Raises:
         DecodeError: see :func:`modes`.
         Denied: see :func:`modes`.
     """
-    if len(content_type) + len(accept) <= _SHORT:
-        return _remembered(content_type, accept)
-    return _negotiate(content_type, accept)
-
-
-def _negotiate(content_type: str, accept: str) -> tuple[Form, Modes]:
     chosen = DEFAULT
     if "=" in content_type or "=" in accept:
         chosen = modes(content_type, accept)
     if wants_events(accept):
         return Form.EVENTS, chosen
     return Form.FILE if _names(accept, FILE) else Form.JSON, chosen
-
-
-_SHORT = 256
-"""Characters of headers whose outcome is remembered: those of most requests are the same."""
-
-_remembered = lru_cache(256)(_negotiate)
 
 
 def modes(content_type: str, accept: str) -> Modes:

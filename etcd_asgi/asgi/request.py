@@ -26,7 +26,7 @@ class Request:
         self.scope = scope
         self.receive = receive
         self.send = send
-        self.path: str = local_path(scope)
+        self.path: str = local_path(scope) if scope.get("root_path") else scope["path"]
         """Below the mount."""
 
         self.method: str = scope.get("method", "")

@@ -10,6 +10,7 @@ from starlette.types import Send
 
 from etcd_asgi.asgi.responses import CANCELLED, Headers, emit, send_error
 from etcd_asgi.calls.call import Call
+from etcd_asgi.calls.stream_output import write
 from etcd_asgi.errors import ClientDisconnected, UpstreamError
 from etcd_asgi.status import Code
 
@@ -70,7 +71,7 @@ class Lines:
 
     async def convert(self, message: Any) -> bytes:
         """The line of a message."""
-        return b'{"result":%b}\n' % await self._call.transcoder.write_value(message)
+        return b'{"result":%b}\n' % await write(self._call, message)
 
     async def add(self, line: bytes) -> None:
         """Send a line. The head goes out before the first.

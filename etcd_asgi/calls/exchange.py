@@ -1,4 +1,4 @@
-"""One request to etcd, and its reply, within the bounds of the gateway."""
+"""Requests that may bring much, and large replies, within the budget of the gateway."""
 
 from __future__ import annotations
 
@@ -7,27 +7,6 @@ from etcd_asgi.calls.expected_costs import ONE, Asked, cost_of_reply
 from etcd_asgi.calls.response_budget import Hold
 from etcd_asgi.deadline import exceeded
 from etcd_asgi.errors import UpstreamError, too_long
-
-
-async def exchange(call: Call, request: bytes) -> tuple[bytes, Hold | None]:
-    """Send a serialized request, and receive the reply.
-
-    Returns:
-        etcd's reply, and what it has of the budget, to be closed, if it is large.
-
-    Raises:
-        UpstreamError: the call ended with a status other than OK, its reply is too long, or there
-            was no room for it.
-    """
-    method = call.method
-    asked = method.weight.heavy(request)
-    if asked is not None:
-        return await _exchange_much(call, request, asked)
-    timeout = None if call.deadline is None else call.deadline.left()
-    reply = await call.upstream.unary(method.rpc, request, call.metadata, timeout)
-    if len(reply) < call.limits.offload_bytes:
-        return reply, None
-    return reply, await hold_for(call, reply, call.limits.room_timeout)
 
 
 async def hold_for(call: Call, reply: bytes, wait: float | None) -> Hold:
@@ -54,8 +33,11 @@ async def hold_for(call: Call, reply: bytes, wait: float | None) -> Hold:
     return hold
 
 
-async def _exchange_much(call: Call, request: bytes, asked: Asked) -> tuple[bytes, Hold | None]:
-    """Send a request that may bring much, once there is room for what it may bring."""
+async def exchange_much(call: Call, request: bytes, asked: Asked) -> tuple[bytes, Hold | None]:
+    """Send a request that may bring much, once there is room for that.
+
+    See :func:`etcd_asgi.calls.unary.exchange`.
+    """
     weight, limits = call.method.weight, call.limits
     hold = call.method.bounds.budget.hold()
     try:

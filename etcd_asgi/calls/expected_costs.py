@@ -31,9 +31,8 @@ _SHARES = 16
 _DECAY_BITS = 3
 """Each smaller reply takes an eighth of the difference off what is expected."""
 
-_RANGE_END = 0x12
-"""The tag of ``range_end``: a serialized request without this byte asks for a single key. It is a
-number, as one is found sooner among bytes."""
+_RANGE_END = b"\x12"
+"""The tag of ``range_end``: a serialized request without it asks for a single key."""
 
 
 def cost_of_reply(size: int) -> int:
@@ -86,15 +85,16 @@ class Weight:
     Args:
         one: cost of a reply for one key; of any reply, where there is no *mark*.
         many: cost of the reply to an interval.
-        mark: a byte that every request has that may bring more than *one*; none has ``None``.
+        mark: what every serialized request holds that may bring more than *one*; ``None``: there is
+            none such. The caller looks for it, as most requests have it not.
     """
 
-    __slots__ = ("_many", "_mark", "_one")
+    __slots__ = ("_many", "mark", "one")
 
-    def __init__(self, one: Sizes, many: Sizes, mark: int | None) -> None:
-        self._one = one
+    def __init__(self, one: Sizes, many: Sizes, mark: bytes | None) -> None:
+        self.one = one
         self._many = many
-        self._mark = mark
+        self.mark = mark
 
     def heavy(self, request: bytes) -> Asked | None:
         """Look into a serialized request.
@@ -103,22 +103,22 @@ class Weight:
             ``None`` for a request whose call needs nothing but to be made, as most do.
         """
         asked = self.asked(request)
-        return None if asked is ONE and self._one.expected <= LIGHT else asked
+        return None if asked is ONE and self.one.expected <= LIGHT else asked
 
     def asked(self, request: bytes) -> Asked:
         """Count what a serialized request asks for."""
-        return ONE if self._mark is None or self._mark not in request else INTERVAL
+        return ONE if self.mark is None or self.mark not in request else INTERVAL
 
     def cost(self, asked: Asked) -> int:
         """Bytes that a call is expected to cost."""
-        return asked.intervals * self._many.expected + asked.keys * self._one.expected
+        return asked.intervals * self._many.expected + asked.keys * self.one.expected
 
     def learn(self, asked: Asked, size: int) -> None:
         """Take note of the *size* of a reply."""
         if asked.intervals:
             self._many.learn(cost_of_reply(size) // asked.intervals)
         elif asked.keys:
-            self._one.learn(cost_of_reply(size) // asked.keys)
+            self.one.learn(cost_of_reply(size) // asked.keys)
 
 
 class TxnWeight(Weight):
@@ -193,7 +193,7 @@ class ExpectedCosts:
         one, many = self._one(), self._many()
         self._weights = {
             "KV.Range": Weight(one, many, _RANGE_END),
-            "KV.Txn": TxnWeight(one, many, None),
+            "KV.Txn": TxnWeight(one, many, b""),
             "KV.DeleteRange": Weight(self._one(), self._many(), _RANGE_END),
         }
 

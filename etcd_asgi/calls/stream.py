@@ -28,6 +28,7 @@ from google.protobuf.message import Message
 
 from etcd_asgi.calls.bindings import Kind
 from etcd_asgi.calls.call import Call
+from etcd_asgi.calls.offload import in_thread
 from etcd_asgi.calls.stream_output import Delivery, Output
 from etcd_asgi.calls.watch.resume import MayWait, ResumingStream
 from etcd_asgi.calls.watch.state import gets_a_reply, is_empty
@@ -283,10 +284,10 @@ class StreamCall:
         Source: grpc-gateway runtime/context.go: the deadline is set before the body is read.
         """
         patience = self.call.limits.request_timeout
-        timers = [self.loop.call_later(patience, self.end, too_slow(patience))]
+        timers = [self.loop.call_later(patience, lambda: self.end(too_slow(patience)))]
         left = self.call.timeout()
         if left is not None:
-            timers.append(self.loop.call_later(left, self.end, exceeded(local=left <= 0)))
+            timers.append(self.loop.call_later(left, lambda: self.end(exceeded(local=left <= 0))))
         try:
             return await self._first()
         finally:
@@ -304,8 +305,10 @@ class StreamCall:
         return None
 
     async def _decoded(self, value: bytes) -> Message:
-        guarded = self.call.guard is not None
-        return await self.call.transcoder.decode_value(value, guarded=guarded)
+        transcoder = self.call.transcoder
+        decode = transcoder.decode_message if self.call.guard is None else transcoder.decode_guarded
+        is_small = len(value) < self.call.limits.offload_body_bytes
+        return decode(value) if is_small else await in_thread(decode, value)
 
     async def _admitted(self, message: Message) -> bytes:
         """Return a request as etcd shall get it, serialized."""

@@ -98,3 +98,10 @@ class Delivery:
                 await self._output.add(chunk)
         except TimeoutError:
             raise stalled(longest) from None
+
+
+async def write(call: Call, message: Message) -> bytes:
+    """Convert a reply of a stream to its JSON; a large one in a thread."""
+    if message.ByteSize() < call.limits.offload_bytes:
+        return call.transcoder.write(message)
+    return await in_thread(call.transcoder.write, message)

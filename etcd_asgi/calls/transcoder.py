@@ -6,12 +6,10 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
-from google.protobuf.message import DecodeError as ParseError
 from google.protobuf.message import Message
 
 from etcd_asgi import codec
 from etcd_asgi.calls.bindings import Binding
-from etcd_asgi.calls.offload import in_thread, offload
 from etcd_asgi.codec.modes import DEFAULT, Modes
 from etcd_asgi.etcd import proto
 from etcd_asgi.flavours import Flavour
@@ -57,11 +55,6 @@ class Transcoder:
         depth = min(self._limits.max_message_depth, _MAX_GUARDED_DEPTH)
         return self._reader(codec.decoder, depth)
 
-    async def decode_value(self, value: bytes, *, guarded: bool) -> Message:
-        """Convert a JSON value of a stream to the request message; a large one in a thread."""
-        decode = self.decode_guarded if guarded else self.decode_message
-        return await offload(decode, value, self._limits.offload_body_bytes)
-
     @cached_property
     def serialize(self) -> Callable[[Message], bytes]:
         """Serialize a request message."""
@@ -78,26 +71,10 @@ class Transcoder:
         """Convert a reply message to its JSON."""
         return codec.encoder(self._binding.response, text=self.modes.answer)
 
-    async def write_value(self, message: Message) -> bytes:
-        """Convert a reply message of a stream to its JSON; a large one in a thread."""
-        if message.ByteSize() < self._limits.offload_bytes:
-            return self.write(message)
-        return await in_thread(self.write, message)
-
     @cached_property
-    def encode(self) -> Callable[[bytes], bytes]:
-        """Convert a serialized reply to its JSON."""
-        parse, write = self.parse, self.write
-        deep = codec.deep_encoder(self._binding.response, text=self.modes.answer)
-
-        def encode(reply: bytes) -> bytes:
-            try:
-                message = parse(reply)
-            except ParseError:
-                return deep(reply)
-            return write(message)
-
-        return encode
+    def write_deep(self) -> Callable[[bytes], bytes]:
+        """Convert a serialized reply to its JSON that is too deep for protobuf's parser."""
+        return codec.deep_encoder(self._binding.response, text=self.modes.answer)
 
     def _reader(self, kind: Callable[..., T], max_depth: int) -> T:
         one, text = self._flavour, self.modes.body

@@ -5,13 +5,15 @@ from __future__ import annotations
 from asyncio import CancelledError
 from contextlib import closing
 
+from google.protobuf.message import DecodeError as ParseError
 from google.protobuf.message import Message
 
 from etcd_asgi import codec
 from etcd_asgi.calls.call import Call, Guard
-from etcd_asgi.calls.exchange import exchange
+from etcd_asgi.calls.exchange import exchange_much, hold_for
+from etcd_asgi.calls.expected_costs import LIGHT
 from etcd_asgi.calls.large_response import LargeResponse, convert
-from etcd_asgi.calls.offload import in_thread, offload
+from etcd_asgi.calls.offload import in_thread
 from etcd_asgi.calls.response_budget import Hold
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.status import Code
@@ -29,19 +31,49 @@ async def unary(call: Call, body: bytes) -> bytes | LargeResponse:
         UpstreamError: the call ended with a status other than OK.
     """
     transcoder, guard = call.transcoder, call.guard
-    large = call.limits.offload_body_bytes
+    is_small = len(body) < call.limits.offload_body_bytes
     if guard is None:
         decode = transcoder.decode
-        request = decode(body) if len(body) < large else await in_thread(decode, body)
+        request = decode(body) if is_small else await in_thread(decode, body)
         reply, hold = await exchange(call, request)
-        if hold is None:
-            return transcoder.encode(reply)
     else:
-        message = await offload(transcoder.decode_guarded, body, large)
+        read = transcoder.decode_guarded
+        message = read(body) if is_small else await in_thread(read, body)
         reply, hold = await _guarded(call, guard, message)
-        if hold is None:
-            return transcoder.write(_released(call, reply))
-    return await _in_slices(call, reply, hold)
+    if hold is not None:
+        return await _in_slices(call, reply, hold)
+    try:
+        message = transcoder.parse(reply)
+    except ParseError:
+        if guard is not None:
+            raise
+        return transcoder.write_deep(reply)
+    if guard is not None:
+        guard.finished(Code.OK, message)
+        guard.release(message)
+    return transcoder.write(message)
+
+
+async def exchange(call: Call, request: bytes) -> tuple[bytes, Hold | None]:
+    """Send a serialized request, and receive the reply.
+
+    Returns:
+        etcd's reply, and what it has of the budget, to be closed, if it is large.
+
+    Raises:
+        UpstreamError: the call ended with a status other than OK, its reply is too long, or there
+            was no room for it.
+    """
+    method, limits, weight = call.method, call.limits, call.method.weight
+    if (weight.mark is not None and weight.mark in request) or weight.one.expected > LIGHT:
+        asked = weight.heavy(request)
+        if asked is not None:
+            return await exchange_much(call, request, asked)
+    timeout = None if call.deadline is None else call.deadline.left()
+    reply = await call.upstream.unary(method.rpc, request, call.metadata, timeout)
+    if len(reply) < limits.offload_bytes:
+        return reply, None
+    return reply, await hold_for(call, reply, limits.room_timeout)
 
 
 async def unary_message(call: Call, request: Message) -> Message:
@@ -55,23 +87,19 @@ async def unary_message(call: Call, request: Message) -> Message:
         reply, hold = await exchange(call, request.SerializeToString())
     else:
         reply, hold = await _guarded(call, call.guard, request)
+    guard, parse = call.guard, call.transcoder.parse
     if hold is None:
-        return _released(call, reply)
-    with closing(hold):
-        message = await in_thread(call.transcoder.parse, reply)
-        if call.guard is not None:
-            call.guard.finished(Code.OK, message)
-            await in_thread(call.guard.release, message)
+        message = parse(reply)
+        if guard is not None:
+            guard.finished(Code.OK, message)
+            guard.release(message)
         return message
-
-
-def _released(call: Call, reply: bytes) -> Message:
-    """Parse a reply, and let the guard change it."""
-    message = call.transcoder.parse(reply)
-    if call.guard is not None:
-        call.guard.finished(Code.OK, message)
-        call.guard.release(message)
-    return message
+    with closing(hold):
+        message = await in_thread(parse, reply)
+        if guard is not None:
+            guard.finished(Code.OK, message)
+            await in_thread(guard.release, message)
+        return message
 
 
 async def _guarded(call: Call, guard: Guard, request: Message) -> tuple[bytes, Hold | None]:
@@ -108,10 +136,14 @@ async def _in_slices(call: Call, reply: bytes, hold: Hold) -> LargeResponse:
         change = guard.release
 
     def whole() -> bytes:
-        if guard is None:
-            return transcoder.encode(reply)
-        message = transcoder.parse(reply)
-        guard.release(message)
+        try:
+            message = transcoder.parse(reply)
+        except ParseError:
+            if guard is not None:
+                raise
+            return transcoder.write_deep(reply)
+        if guard is not None:
+            guard.release(message)
         return transcoder.write(message)
 
     slices = codec.sliced(response, reply, text=transcoder.modes.answer, change=change)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from google.protobuf.descriptor import Descriptor
-from google.protobuf.message import DecodeError as ParseError
 from google.protobuf.message import Message
 
 from etcd_asgi.codec.decode import fast
@@ -25,7 +24,6 @@ from etcd_asgi.codec.encode.writer import compact
 from etcd_asgi.codec.encode.writer import encoder as encoder_of
 from etcd_asgi.codec.text_mode import TEXT
 from etcd_asgi.errors import DecodeError
-from etcd_asgi.etcd import proto
 
 _BLANKS = b" \t\r\n"
 
@@ -80,19 +78,7 @@ def decoder(
         :class:`~etcd_asgi.errors.DecodeError`, which says what was given and expected.
     """
     exactly = _exactly(descriptor, dialect, max_depth=max_depth, text=text, blank=blank)
-    serialize = fast.serializer(descriptor, max_depth, exactly, text=text)
-    parse = proto.message_class(descriptor).FromString
-
-    def decode_body(body: bytes) -> Message:
-        read = serialize(body)
-        if not isinstance(read, bytes):
-            return read
-        try:
-            return parse(read)
-        except ParseError:  # it is deeper than protobuf's parser goes
-            return exactly(body)
-
-    return decode_body
+    return fast.reader(descriptor, max_depth, exactly, text=text)
 
 
 @cache

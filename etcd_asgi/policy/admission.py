@@ -21,8 +21,9 @@ from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.namespace import SCOPED, Namespace
 from etcd_asgi.namespace.session_leases import LEASED
 from etcd_asgi.policy.audit import Audit
-from etcd_asgi.policy.grant import Access, Grant, decide, passthrough
+from etcd_asgi.policy.grant import Access, Grant, passthrough
 from etcd_asgi.policy.guard import Authorize, GrantGuard
+from etcd_asgi.policy.hooks import decide
 from etcd_asgi.policy.identity import Identities
 from etcd_asgi.policy.origin import Origins, Scope
 from etcd_asgi.policy.watch_quota import StreamQuota, WatchQuotas
@@ -179,7 +180,7 @@ class HostAdmission:
         if method.rpc in WAITING or method.name in LEASED:
             most = grant.max_waiting_calls
             upstream = waiting = WaitingUpstream(upstream, self._waiting, _waits_of(grant), most)
-        transcoder = method.transcoder(modes)
+        transcoder = method.default if modes is DEFAULT else method.transcoder(modes)
         deadline = None if headers.timeout is None else Deadline(headers.timeout)
         return Call(method, transcoder, limits, upstream, metadata, deadline, guard, waiting, watch)
 

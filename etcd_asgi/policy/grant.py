@@ -11,7 +11,6 @@ from starlette.requests import HTTPConnection
 
 from etcd_asgi.arguments import WrongTypeError, check_bool, kind_of, wrong_type
 from etcd_asgi.calls.bindings import bindings
-from etcd_asgi.policy.hooks import ask
 from etcd_asgi.upstream.auth.password import Password
 
 logger = logging.getLogger("etcd_asgi")
@@ -196,18 +195,3 @@ def passthrough(conn: HTTPConnection) -> Grant:  # noqa: ARG001 - every access t
 def allow_anyone(conn: HTTPConnection) -> Grant:  # noqa: ARG001 - every access takes it
     """Grant everything to everyone who reaches the gateway, with the gateway's own credentials."""
     return _FULL_GRANT
-
-
-async def decide(access: Access, conn: HTTPConnection) -> Grant:
-    """Ask *access*; a function that is not async runs in a thread, as it may block.
-
-    Raises:
-        Denied: it refused, with this or with Starlette's or FastAPI's ``HTTPException``.
-        TypeError: it returned something else than a grant.
-        HookError: see :func:`etcd_asgi.policy.hooks.ask`.
-    """
-    known = access is passthrough or access is allow_anyone
-    grant: object = access(conn) if known else await ask(access, conn)
-    if not isinstance(grant, Grant):
-        raise TypeError(f"access returned {type(grant).__name__}, but must return a Grant")
-    return grant

@@ -9,8 +9,25 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from etcd_asgi.errors import DecodeError, Denied, HookError
+from etcd_asgi.policy.grant import Access, Grant, allow_anyone, passthrough
+
+
+async def decide(access: Access, conn: HTTPConnection) -> Grant:
+    """Ask *access*; a function that is not async runs in a thread, as it may block.
+
+    Raises:
+        Denied: it refused, with this or with Starlette's or FastAPI's ``HTTPException``.
+        TypeError: it returned something else than a grant.
+        HookError: see :func:`ask`.
+    """
+    known = access is passthrough or access is allow_anyone
+    grant: object = access(conn) if known else await ask(access, conn)
+    if not isinstance(grant, Grant):
+        raise TypeError(f"access returned {type(grant).__name__}, but must return a Grant")
+    return grant
 
 
 async def ask(hook: Callable[..., Any], *args: Any) -> Any:

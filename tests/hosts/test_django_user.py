@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 
 from etcd_asgi import KEY_VALUE, Denied, Grant
 from etcd_asgi.contrib.django import access_for, django_user
-from etcd_asgi.policy.grant import decide
+from etcd_asgi.policy.hooks import decide
 
 ENGINES = ["db", "cache", "cached_db", "file", "signed_cookies"]
 COOKIE = "my_session"

@@ -17,7 +17,8 @@ from etcd_asgi.calls.etcd_status import Vitals
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import Metadata
-from etcd_asgi.policy.grant import Access, decide
+from etcd_asgi.policy.grant import Access
+from etcd_asgi.policy.hooks import decide
 
 PATHS = frozenset({"/version", "/health", "/livez", "/readyz", "/grant"})
 

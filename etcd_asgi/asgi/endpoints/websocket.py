@@ -24,6 +24,7 @@ from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.large_response import LargeResponse, held
 from etcd_asgi.calls.open_streams import OpenStreams
 from etcd_asgi.calls.stream import StreamCall
+from etcd_asgi.calls.stream_output import write
 from etcd_asgi.calls.unary import unary
 from etcd_asgi.errors import (
     CLOSING,
@@ -160,7 +161,7 @@ class Texts:
 
     async def convert(self, message: Any) -> bytes:
         """The text of a message."""
-        return b'{"result":%b}' % await self._call.transcoder.write_value(message)
+        return b'{"result":%b}' % await write(self._call, message)
 
     async def add(self, text: bytes) -> None:
         """Send a text: see :meth:`Socket.text`."""

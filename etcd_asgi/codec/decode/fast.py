@@ -15,11 +15,14 @@ from json import JSONDecoder
 from typing import Any, NoReturn, TypeVar
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import DecodeError as ParseError
+from google.protobuf.message import Message
 
 from etcd_asgi.codec import wire
 from etcd_asgi.codec.decode import scalars
 from etcd_asgi.codec.decode.scalars import Convert, Irregular
 from etcd_asgi.codec.descriptors import is_repeated
+from etcd_asgi.etcd import proto
 
 T = TypeVar("T")
 
@@ -38,6 +41,32 @@ Plan = Callable[[Descriptor], Write]
 _LONG, _MANY = 64 * 1024, 20_000
 """A body of more bytes with more objects and lists than this is for the exact reader alone: that
 one lets other threads run meanwhile, while the scanner of the standard library does not."""
+
+
+def reader(
+    descriptor: Descriptor, depth: int, otherwise: Callable[[bytes], Message], *, text: bool = False
+) -> Callable[[bytes], Message]:
+    """Make the function that converts the first JSON value of a body to a message.
+
+    Args:
+        descriptor: see :func:`serializer`.
+        depth: see :func:`serializer`.
+        otherwise: see :func:`serializer`; it takes what is too deep for protobuf's parser, too.
+        text: see :func:`serializer`.
+    """
+    serialize = serializer(descriptor, depth, otherwise, text=text)
+    parse = proto.message_class(descriptor).FromString
+
+    def read(body: bytes) -> Message:
+        read = serialize(body)
+        if not isinstance(read, bytes):
+            return read
+        try:
+            return parse(read)
+        except ParseError:
+            return otherwise(body)
+
+    return read
 
 
 def _no_constant(name: str) -> NoReturn:

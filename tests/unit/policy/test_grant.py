@@ -9,7 +9,7 @@ from etcd_asgi import FULL, Denied, Grant, passthrough
 from etcd_asgi.asgi.responses import send_denied
 from etcd_asgi.calls.bindings import bindings
 from etcd_asgi.flavours import flavour
-from etcd_asgi.policy.grant import decide
+from etcd_asgi.policy.hooks import decide
 
 SCOPE = {"type": "http", "headers": [], "path": "/", "user": "ann"}
 
