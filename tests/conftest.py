@@ -18,6 +18,10 @@ from tests.etcds.releases import OFFICIAL, RELEASES, binary_of, why_missing
 StartEtcd = Callable[..., EtcdServer]
 """``start_etcd(release=OFFICIAL, *args)``"""
 
+# Every client of httpx reads this file, or else all authorities of the web, which takes longer than
+# the rest of most tests. No test speaks with the web.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("no-authority.pem"))
+
 _REPORTED = ("grpcio", "protobuf", "starlette", "anyio")
 # No test may fail because the machine is slow; and a failure prints how to see it again. Elsewhere
 # each run tries other examples; a run of CI tries the same ones twice.
