@@ -14,6 +14,7 @@ from etcd_asgi.codec.decode.scalars import Irregular
 from etcd_asgi.codec.encode import columns
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.etcd import proto
+from tests.unit.codec.documents import documents
 from tests.unit.codec.messages import ROOTS, decode, encode, messages, oracle_dict, read_fast
 
 DEPTH = 128
@@ -81,33 +82,18 @@ def outcome(read: Any) -> Any:
         return type(error)
 
 
-NAMES = st.sampled_from(
-    ["key", "range_end", "rangeEnd", "limit", "sort_order", "sortOrder", "keys_only", "compare",
-     "success", "request_range", "request_put", "request_txn", "value", "version", "target",
-     "name", "peerURLs", "x"]
-)  # fmt: skip
-VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**66), 2**66)
-    | st.floats(allow_nan=True)
-    | st.sampled_from(["", "Zm9v", "Zg", "1", "-1", "01", "1.0", " 1", "DESCEND", "up", "\ud800"])
-    | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
-    max_leaves=12,
-)
 TYPES = st.sampled_from(
     ["etcdserverpb.RangeRequest", "etcdserverpb.TxnRequest", "etcdserverpb.MemberAddRequest",
      "etcdserverpb.AuthUserAddRequest", "etcdserverpb.WatchRequest"]
 )  # fmt: skip
 
 
-@settings(max_examples=1500)
-@given(st.dictionaries(NAMES, VALUES, max_size=5), TYPES, st.sampled_from(DIALECTS))
+@settings(max_examples=500)
+@given(st.data(), TYPES, st.sampled_from(DIALECTS))
 def test_what_the_fast_reader_takes_the_exact_one_reads_alike(
-    document: object, name: str, dialect: Dialect
+    data: st.DataObject, name: str, dialect: Dialect
 ) -> None:
-    descriptor, body = proto.message_type(name), json.dumps(document).encode()
+    descriptor, body = proto.message_type(name), json.dumps(data.draw(documents(name))).encode()
     taken = outcome(lambda: read_fast(descriptor, body, DEPTH))
     if taken is not Irregular:
         assert decoder.decode(descriptor, body, dialect, max_depth=DEPTH) == taken
