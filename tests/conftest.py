@@ -12,6 +12,7 @@ from google.protobuf.internal import api_implementation
 from hypothesis import HealthCheck, settings
 
 from etcd_asgi.testing import EtcdServer
+from tests.drawn import drawn
 from tests.etcds.quick import QUICK
 from tests.etcds.releases import OFFICIAL, RELEASES, binary_of, why_missing
 
@@ -27,6 +28,7 @@ _REPORTED = ("grpcio", "protobuf", "starlette", "anyio")
 # each run tries other examples; a run of CI tries the same ones twice.
 settings.register_profile(
     "house",
+    max_examples=drawn(100),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,

@@ -16,6 +16,7 @@ from etcd_asgi.namespace.errors import with_code
 from etcd_asgi.namespace.keys import end_of
 from etcd_asgi.namespace.leases import Leases
 from etcd_asgi.status import V2, http_status
+from tests.drawn import drawn
 from tests.namespace.conftest import Pair
 from tests.namespace.raw import SECRET, RawEtcd
 from tests.namespace.side import Side
@@ -60,7 +61,7 @@ _NESTED = {**_TXN, "compare": [{**_ALL, "target": "VALUE", "value": b"other"}]}
 
 @example(prefix=b"a\xff", asked=[("/v3/kv/range", _ALL)], watched=[_ALL])
 @example(prefix=b"\xff\xff", asked=[("/v3/kv/txn", _NESTED)], watched=[])
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=drawn(40), suppress_health_check=list(HealthCheck))
 @given(
     prefix=st.sampled_from(PREFIXES),
     asked=st.lists(steps, min_size=3, max_size=15),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcd_asgi.asgi.json_splitter import Splitter
+from tests.drawn import drawn
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -30,7 +31,7 @@ def cut(text: bytes, places: list[int]) -> list[bytes]:
     return [text[a:b] for a, b in pairwise(edges)]
 
 
-@settings(max_examples=50)
+@settings(max_examples=drawn(50))
 @given(
     st.lists(st.tuples(JSON.filter(lambda value: isinstance(value, str | list | dict)), BLANKS)),
     st.lists(st.integers(min_value=0)),
@@ -45,7 +46,7 @@ def test_values_come_out_as_they_went_in_wherever_the_text_is_cut(
     assert split([bytes([byte]) for byte in text]) == documents
 
 
-@settings(max_examples=50)
+@settings(max_examples=drawn(50))
 @given(st.dictionaries(st.text(), JSON))
 def test_a_value_is_there_with_its_last_byte(document: object) -> None:
     splitter = Splitter()

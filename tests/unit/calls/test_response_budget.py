@@ -34,6 +34,7 @@ from etcd_asgi.flavours import flavour
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
+from tests.drawn import drawn
 from tests.unit.namespace.messages import answer, new, request
 
 MIB = 1024 * 1024
@@ -283,7 +284,7 @@ async def carry(call: Call, number: int) -> None:
                 break
 
 
-@settings(max_examples=60)
+@settings(max_examples=drawn(60))
 @given(steps=STEPS)
 def test_whatever_becomes_of_calls_all_is_given_back(steps: list[tuple[str, int, int]]) -> None:
     async def run() -> None:

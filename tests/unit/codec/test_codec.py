@@ -14,6 +14,7 @@ from etcd_asgi.codec.decode.scalars import Irregular
 from etcd_asgi.codec.encode import columns
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.etcd import proto
+from tests.drawn import drawn
 from tests.unit.codec.documents import documents
 from tests.unit.codec.messages import ROOTS, decode, encode, messages, oracle_dict, read_fast
 
@@ -41,7 +42,7 @@ def test_a_long_body_of_very_many_parts_is_read_by_the_exact_reader(
 
 
 @pytest.mark.parametrize("root", ROOTS)
-@settings(max_examples=25)
+@settings(max_examples=drawn(25))
 @given(data=st.data())
 def test_json_is_what_json_format_makes(root: str, data: st.DataObject) -> None:
     message, descriptor = data.draw(messages(root)), proto.message_type(root)
@@ -51,7 +52,7 @@ def test_json_is_what_json_format_makes(root: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("root", ROOTS)
-@settings(max_examples=25)
+@settings(max_examples=drawn(25))
 @given(data=st.data(), dialect=st.sampled_from(DIALECTS))
 def test_a_message_survives_the_way_there_and_back(
     root: str, data: st.DataObject, dialect: Dialect
@@ -62,7 +63,7 @@ def test_a_message_survives_the_way_there_and_back(
 
 
 @pytest.mark.parametrize("root", ROOTS)
-@settings(max_examples=25)
+@settings(max_examples=drawn(25))
 @given(data=st.data(), camel=st.booleans(), ascii_only=st.booleans())
 def test_json_of_json_format_is_read_as_it_reads_it(
     root: str, data: st.DataObject, camel: bool, ascii_only: bool
@@ -88,7 +89,7 @@ TYPES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=500)
+@settings(max_examples=drawn(500))
 @given(st.data(), TYPES, st.sampled_from(DIALECTS))
 def test_what_the_fast_reader_takes_the_exact_one_reads_alike(
     data: st.DataObject, name: str, dialect: Dialect
@@ -99,7 +100,7 @@ def test_what_the_fast_reader_takes_the_exact_one_reads_alike(
         assert decoder.decode(descriptor, body, dialect, max_depth=DEPTH) == taken
 
 
-@settings(max_examples=1500)
+@settings(max_examples=drawn(1500))
 @given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode), TYPES)
 def test_garbage_is_refused_as_garbage(body: bytes, name: str) -> None:
     descriptor = proto.message_type(name)
@@ -128,7 +129,7 @@ def test_endless_nesting_is_an_error_and_no_overflow(dialect: Dialect, levels: i
         decode(txn, nested_txn(levels), dialect, max_depth=DEPTH)
 
 
-@settings(max_examples=200)
+@settings(max_examples=drawn(200))
 @given(st.lists(messages("mvccpb.KeyValue"), max_size=40))
 def test_columns_say_what_the_rows_would(items: list[Any]) -> None:
     in_columns = columns.encoder(proto.message_type("mvccpb.KeyValue"))

@@ -15,6 +15,7 @@ from etcd_asgi.codec.decode.go import decoder
 from etcd_asgi.codec.encode import columns
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.etcd import proto
+from tests.drawn import drawn
 from tests.unit.codec.messages import ROOTS, decode, messages, oracle_dict, read_fast
 
 DEPTH = 128
@@ -63,7 +64,7 @@ def with_text(descriptor: Descriptor, members: dict[str, Any]) -> dict[str, Any]
 
 
 @pytest.mark.parametrize("root", ROOTS)
-@settings(max_examples=25)
+@settings(max_examples=drawn(25))
 @given(data=st.data())
 def test_every_message_is_written_with_its_bytes_as_text(root: str, data: st.DataObject) -> None:
     message, descriptor = data.draw(messages(root)), proto.message_type(root)
@@ -75,7 +76,7 @@ def test_every_message_is_written_with_its_bytes_as_text(root: str, data: st.Dat
 
 
 @pytest.mark.parametrize("root", ROOTS)
-@settings(max_examples=25)
+@settings(max_examples=drawn(25))
 @given(data=st.data(), dialect=st.sampled_from(list(Dialect)), ascii_only=st.booleans())
 def test_every_message_survives_the_way_there_and_back(
     root: str, data: st.DataObject, dialect: Dialect, ascii_only: bool
@@ -186,7 +187,7 @@ def test_nested_messages_are_read_and_written_as_text(dialect: Dialect) -> None:
     assert json.loads(codec.encoder(TXN, text=True)(message)) == json.loads(body)
 
 
-@settings(max_examples=30)
+@settings(max_examples=drawn(30))
 @given(
     values=st.lists(
         st.tuples(st.sampled_from(AWKWARD), st.binary(max_size=4), st.integers(0, 3)),

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from etcd_asgi import codec
 from etcd_asgi.codec.encode import nested
 from etcd_asgi.etcd import proto
+from tests.drawn import drawn
 from tests.unit.codec.messages import ROOTS, messages, oracle_dict
 
 
 @pytest.mark.parametrize("root", ROOTS)
-@settings(max_examples=20)
+@settings(max_examples=drawn(20))
 @given(data=st.data())
 def test_taken_apart_a_message_reads_the_same(root: str, data: st.DataObject) -> None:
     message = data.draw(messages(root))

@@ -20,6 +20,7 @@ from etcd_asgi.codec.encode.writer import encoder
 from etcd_asgi.codec.text_mode import TEXT
 from etcd_asgi.etcd import proto
 from etcd_asgi.namespace import SCOPED, Namespace
+from tests.drawn import drawn
 from tests.unit.codec.messages import messages
 
 RESPONSES = sorted({one.response.full_name for one in bindings()})
@@ -60,7 +61,7 @@ def transaction(levels: int, pairs: int) -> Any:
 
 
 @pytest.mark.parametrize("name", RESPONSES)
-@settings(max_examples=6)
+@settings(max_examples=drawn(6))
 @given(data=st.data(), shown=SHOWN, size=SLICE_BYTES)
 def test_slices_together_are_the_json_of_the_whole(
     name: str, data: st.DataObject, shown: Shown, size: int
@@ -70,7 +71,7 @@ def test_slices_together_are_the_json_of_the_whole(
 
 
 @pytest.mark.parametrize("name", RESPONSES)
-@settings(max_examples=6)
+@settings(max_examples=drawn(6))
 @given(data=st.data(), shown=SHOWN, size=SLICE_BYTES)
 def test_two_replies_in_one_are_merged_or_refused(
     name: str, data: st.DataObject, shown: Shown, size: int
@@ -82,7 +83,7 @@ def test_two_replies_in_one_are_merged_or_refused(
         assert in_slices(name, reply, shown, None, size) == whole(name, reply, shown)
 
 
-@settings(max_examples=80)
+@settings(max_examples=drawn(80))
 @given(data=st.data(), size=SLICE_BYTES, name=st.sampled_from(RESPONSES))
 def test_a_damaged_reply_is_refused_or_converted_as_the_whole(
     data: st.DataObject, size: int, name: str
@@ -95,7 +96,7 @@ def test_a_damaged_reply_is_refused_or_converted_as_the_whole(
         assert text == whole(name, bytes(reply), BASE64)
 
 
-@settings(max_examples=80)
+@settings(max_examples=drawn(80))
 @given(reply=st.binary(max_size=40), size=SLICE_BYTES, name=st.sampled_from(RESPONSES))
 @example(reply=b"\0\0", size=1, name="etcdserverpb.AlarmResponse")  # a field with number 0
 @example(reply=b"\xf8" + b"\xff" * 5 + b"\1\0", size=1, name="etcdserverpb.AlarmResponse")
@@ -108,7 +109,7 @@ def test_any_bytes_are_refused_or_converted_as_the_whole(
 
 
 @pytest.mark.parametrize("rpc", RPCS)
-@settings(max_examples=6)
+@settings(max_examples=drawn(6))
 @given(data=st.data(), shown=SHOWN, size=SLICE_BYTES)
 def test_in_a_namespace_slices_are_the_whole_or_refused(
     rpc: str, data: st.DataObject, shown: Shown, size: int

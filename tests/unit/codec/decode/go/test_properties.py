@@ -17,6 +17,7 @@ from etcd_asgi.codec.descriptors import is_repeated
 from etcd_asgi.codec.dialect import Dialect
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.etcd.proto import message_class
+from tests.drawn import drawn
 
 REQUESTS = tuple({one.request.full_name: one.request for one in bindings()}.values())
 NAMES = ("key", "limit", "sort_order", "sortOrder", "count_only", "success", "name", "peerURLs")
@@ -38,7 +39,7 @@ def test_no_bytes_raise_anything_but_decode_errors(
     assert_answered(descriptor, body, dialect)
 
 
-@settings(max_examples=400)
+@settings(max_examples=drawn(400))
 @given(requests, st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=40), dialects)
 def test_no_text_like_json_raises_anything_but_decode_errors(
     descriptor: Descriptor, pieces: list[str], dialect: Dialect
@@ -47,7 +48,7 @@ def test_no_text_like_json_raises_anything_but_decode_errors(
     assert_answered(descriptor, "".join(pieces).encode("utf-8", "surrogatepass"), dialect)
 
 
-@settings(max_examples=400)
+@settings(max_examples=drawn(400))
 @given(st.data(), requests, dialects, st.binary(max_size=3))
 def test_a_damaged_message_raises_nothing_but_decode_errors(
     data: st.DataObject, descriptor: Descriptor, dialect: Dialect, patch: bytes
@@ -60,7 +61,7 @@ def test_a_damaged_message_raises_nothing_but_decode_errors(
 
 
 @pytest.mark.parametrize("preserving", [True, False], ids=["proto-names", "camel-names"])
-@settings(max_examples=300)
+@settings(max_examples=drawn(300))
 @given(data=st.data(), descriptor=requests, dialect=dialects, indent=st.sampled_from((None, 1)))
 def test_canonical_json_is_read_back_in_both_dialects(
     preserving: bool, data: st.DataObject, descriptor: Descriptor, dialect: Dialect, indent: int
