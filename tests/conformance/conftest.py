@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from .pair import Pair, open_pair
 from .serving import Loop
 
 GROUPS = groups.load()
+find_binary = cache(binary_of)  # thousands of cases ask
 
 
 class Pairs:
@@ -106,7 +108,7 @@ def pairs(against: str) -> Iterator[Pairs]:
 @pytest.fixture
 def pair(release: str, case: corpus.Case, pairs: Pairs) -> Pair:
     """The pair on which a case runs; skips when the release is not on this machine."""
-    binary = binary_of(release)
+    binary = find_binary(release)
     if binary is None:
         pytest.skip(why_missing(release))
     return pairs.of(release, groups.of(case.service, GROUPS), binary)

@@ -20,7 +20,7 @@ FINAL = "final"
 
 
 class Writer:
-    """Puts without a pause, also while etcd is away; the last value is :data:`FINAL`."""
+    """Puts all the time, also while etcd is away; the last value is :data:`FINAL`."""
 
     def __init__(self, etcd: EtcdServer, key: str) -> None:
         self._etcd, self._key = etcd, key
@@ -50,6 +50,7 @@ class Writer:
                 try:
                     self.last = self._put(client, str(number))
                     number += 1
+                    self._stopped.wait(0.005)  # the servers need the processor too
                 except httpx.HTTPError:
                     self._stopped.wait(0.05)
 

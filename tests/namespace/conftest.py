@@ -68,11 +68,9 @@ def pair(etcd_release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         stack.enter_context(server)
         client = stack.enter_context(httpx.Client(base_url=server.url, timeout=TIMEOUT))
         yield Pair(
-            crowded=_raw(stack, crowded), alone=_raw(stack, alone), server=server, client=client
+            crowded=RawEtcd(crowded.endpoint.removeprefix("http://")),
+            alone=RawEtcd(alone.endpoint.removeprefix("http://")),
+            server=server,
+            client=client,
         )
         assert "Traceback" not in server.log, server.log
-
-
-def _raw(stack: ExitStack, etcd: EtcdServer) -> RawEtcd:
-    client = httpx.Client(base_url=etcd.endpoint, timeout=TIMEOUT)
-    return RawEtcd(stack.enter_context(client))

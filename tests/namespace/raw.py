@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
+from tests.conformance.exchange import exchange
 from tests.namespace.etcdjson import read, written
 
 SECRET = b"a secret of the tests"
@@ -19,17 +20,22 @@ ALL = {"key": b"\0", "range_end": b"\0"}
 class RawEtcd:
     """etcd by its own JSON API."""
 
-    client: httpx.Client
+    address: str
 
     def call(self, path: str, **message: Any) -> Any:
-        """Call, and fail if etcd refuses."""
-        answer = self.client.post(path, json=written(message))
-        assert answer.status_code == 200, answer.text
-        return read(answer.json())
+        """Call as plainly as can be, as most calls are such; and fail if etcd refuses."""
+        answer = exchange(self.address, "POST", path, [], json.dumps(written(message)).encode())
+        assert answer.status == 200, answer.body
+        return read(answer.content)
 
     def put(self, key: bytes, lease: int = 0) -> None:
         """Put a key whose value is its own name."""
         self.call("/v3/kv/put", key=key, value=key, lease=lease)
+
+    def put_all(self, keys: Iterable[tuple[bytes, int]]) -> None:
+        """Put such keys, each with a lease, in one revision."""
+        puts = [{"key": key, "value": key, "lease": lease} for key, lease in keys]
+        self.call("/v3/kv/txn", success=[{"request_put": put} for put in puts])
 
     def grant(self, lease: int) -> None:
         """Make a lease that lasts for longer than any test."""

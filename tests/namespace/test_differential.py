@@ -6,6 +6,7 @@ of cluster and member, and the lease at the end of the key of a lock or an elect
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -39,8 +40,7 @@ def crowd(etcd: RawEtcd, prefix: bytes) -> None:
     for lease in leases:
         etcd.grant(lease)
     outside = sorted({key for key in near if key and (key == prefix or not key.startswith(prefix))})
-    for number, key in enumerate(outside):
-        etcd.put(key, leases[number % len(leases)])
+    etcd.put_all(zip(outside, cycle(leases), strict=False))
 
 
 def outside(etcd: RawEtcd, prefix: bytes) -> Any:
