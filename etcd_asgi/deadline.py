@@ -1,4 +1,4 @@
-"""Deadlines of calls, and the errors that they cause, whatever code these come with."""
+"""Deadlines of calls, and which errors a deadline caused, whatever code they came with."""
 
 from __future__ import annotations
 
@@ -18,20 +18,47 @@ from within a lock or an election. Go's client says DeadlineExceeded all the sam
 
 
 class Deadline:
-    """The time at which a call must be over.
+    """Point in time by which a call must have ended, on the monotonic clock.
 
     Args:
-        timeout: seconds from now; zero or less: it has passed.
+        timeout: seconds until then; ``None``: the call may take any time.
+        since: what the seconds are counted from; ``None``: now.
     """
 
     __slots__ = ("_at",)
 
-    def __init__(self, timeout: float) -> None:
-        self._at = time.monotonic() + timeout
+    def __init__(self, timeout: float | None, since: float | None = None) -> None:
+        if timeout is None:
+            self._at = math.inf
+        else:
+            self._at = (time.monotonic() if since is None else since) + timeout
 
-    def left(self) -> float:
-        """Return the seconds that are left; zero or less: it has passed."""
-        return self._at - time.monotonic()
+    def left(self) -> float | None:
+        """Return the seconds left, as a timeout: negative when it has passed, ``None`` for none."""
+        return None if self._at == math.inf else self._at - time.monotonic()
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether no time is left."""
+        return time.monotonic() >= self._at
+
+    def check(self) -> None:
+        """Refuse to begin a call that has no time left.
+
+        Raises:
+            UpstreamError: it has passed.
+        """
+        if self.passed:
+            raise exceeded()
+
+    def ended(self, code: int) -> bool:
+        """Tell whether it has ended the call that ended with *code* just now."""
+        is_late = code in _ALSO and time.monotonic() >= self._at - _MARGIN
+        return is_late or code == Code.DEADLINE_EXCEEDED
+
+
+NEVER = Deadline(None)
+"""Of calls that may take any time."""
 
 
 def exceeded(*, local: bool = True) -> UpstreamError:
