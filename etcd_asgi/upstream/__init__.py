@@ -6,7 +6,7 @@ What crosses its border is bytes, metadata and :class:`~etcd_asgi.errors.Upstrea
 from etcd_asgi.upstream.auth.authenticated import SignedUpstream
 from etcd_asgi.upstream.auth.tokens import Tokens
 from etcd_asgi.upstream.grpcio.event_loop import complaint
-from etcd_asgi.upstream.grpcio.transport import GrpcUpstream
+from etcd_asgi.upstream.grpcio.upstream import GrpcUpstream
 from etcd_asgi.upstream.targets import Target, parse_targets
 from etcd_asgi.upstream.tls import TLS
 from etcd_asgi.upstream.transport import Upstream, UpstreamStream

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from etcd_asgi.arguments import is_url, url_text, wrong_type
 
 DEFAULT_PORT = 2379
+NAME, IPV4, IPV6 = "name", "ipv4", "ipv6"
 
 Urls = str | Iterable[str]
 """One URL or several. An object with a ``scheme`` that ``str()`` turns into the URL, such as
@@ -23,21 +26,39 @@ _SEPARATED = re.compile(r"[,;\s|]")
 _NOT_IN_HOSTS = re.compile(r"[\s\x00-\x1f\x7f,;|*\\'\"<>{}()^`$!&=~+]")
 
 
+class Address(NamedTuple):
+    """Host and port of a member."""
+
+    host: str
+    """A name, or a literal address without brackets."""
+
+    port: int
+
+    @property
+    def family(self) -> str:
+        """Tell a name from either kind of literal address."""
+        try:
+            version = ip_address(self.host).version
+        except ValueError:
+            return NAME
+        return IPV4 if version == 4 else IPV6
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What one gRPC channel connects to: a member, or all that are given as addresses."""
+    """Addresses that share a connection: one member's, or those of all that are given literally."""
 
-    name: str
-    """In gRPC's name syntax: ``dns:etcd.example:2379``, ``ipv4:10.0.0.1:2379,10.0.0.2:2379``."""
+    addresses: tuple[Address, ...]
+    """All of one family."""
 
     secure: bool
 
 
 def parse_targets(urls: Urls) -> tuple[Target, ...]:
-    """Parse *urls* into the channels that they need, in the order of preference.
+    """Parse *urls* into the connections that they need, in the order of preference.
 
-    Members given as literal addresses share a channel, which changes over between them by itself.
-    With TLS each has one of its own: gRPC looks for the whole of a channel's name in certificates.
+    Members given as literal addresses share one, which changes over between them by itself.
+    With TLS each has one of its own: each certificate is for an address of its own.
 
     A member that is given twice, in whatever spelling, counts once: lists are often put together
     from several sources, and nothing else can be meant. ``localhost`` and ``127.0.0.1`` are two.
@@ -54,14 +75,11 @@ def parse_targets(urls: Urls) -> tuple[Target, ...]:
         shown = [f"{part.scheme}://{part.hostname}" for part in parts]
         raise ValueError(f"the URLs of etcd mix http and https: {shown!r}")
     secure = parts[0].scheme == "https"
-    groups: dict[str, list[str]] = {}
-    for scheme, address in dict.fromkeys(_address(part) for part in parts):
-        shared = scheme != "dns" and not secure
-        groups.setdefault(scheme if shared else f"{scheme}:{address}", []).append(address)
-    return tuple(
-        Target(f"{group.partition(':')[0]}:{','.join(addresses)}", secure)
-        for group, addresses in groups.items()
-    )
+    groups: dict[str | Address, list[Address]] = {}
+    for address in dict.fromkeys(_address(part) for part in parts):
+        family = address.family
+        groups.setdefault(address if secure or family == NAME else family, []).append(address)
+    return tuple(Target(tuple(addresses), secure) for addresses in groups.values())
 
 
 def _listed(urls: object) -> list[object]:
@@ -113,11 +131,9 @@ def _shown(url: str) -> str:
     return f"{head.partition('://')[0]}://...@{tail}" if at else url
 
 
-def _address(part: SplitResult) -> tuple[str, str]:
-    """gRPC's scheme for a URL's host, and the host with its port."""
+def _address(part: SplitResult) -> Address:
+    """Return host and port of a URL; a literal address in the one spelling that it has."""
     host, port = part.hostname or "", part.port or DEFAULT_PORT
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return "dns", f"{host}:{port}"
-    return ("ipv4", f"{host}:{port}") if address.version == 4 else ("ipv6", f"[{address}]:{port}")
+    with suppress(ValueError):  # of a name
+        host = str(ip_address(host))
+    return Address(host, port)

@@ -1,4 +1,4 @@
-"""How a call ended other than with OK: gRPC's error, without what gRPC ties to it.
+"""The translation of gRPC's errors, which the texts of its library's releases decide.
 
 gRPC's exception has frames in its traceback, which hold the call, which holds the connection. So
 its words are taken over, and it is dropped: our errors may be kept for as long as anybody likes.
@@ -7,20 +7,20 @@ its words are taken over, and it is dropped: our errors may be kept for as long 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-import grpc.aio
+from grpc.aio import AioRpcError
 
 from etcd_asgi.deadline import DEADLINE
-from etcd_asgi.errors import CLOSING, UpstreamError, too_long
+from etcd_asgi.errors import too_long
 from etcd_asgi.status import Code
+from etcd_asgi.upstream.transport import TransportError
 
-UNREACHABLE = "etcd is not reachable"
-"""Told to clients for a call that found no etcd. The reason may name addresses: it is logged."""
+_FROM_ETCD = "etcdserver:"
+"""Beginning of etcd's own errors: it has answered, with whatever code."""
 
 _OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: "context canceled"}
 
-_NEVER_LEFT = (
+_NOT_SENT = (
     # No connection to any address.
     "failed to connect to all addresses",
     "connections to all backends failing",
@@ -59,50 +59,20 @@ Source: grpc src/core/lib/surface/call.cc.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A status other than OK."""
+def transport_error(error: AioRpcError) -> TransportError:
+    """Return *error* in our words. The library has several for a deadline that is over, etcd one.
 
-    code: int
-    message: str
-    never_left: bool = False
-    """Whether it is certain that the call was not carried out, as it found no connection."""
-
-    @classmethod
-    def of(cls, error: grpc.aio.AioRpcError) -> Ending:
-        """What *error* says."""
-        code, message = error.code().value[0], error.details() or ""
-        never_left = (
-            code == Code.UNAVAILABLE
-            and message.startswith(_NEVER_LEFT)
-            and _FROM_PEER not in (error.debug_error_string() or "")
-        )
-        return cls(code, message, never_left)
-
-    @property
-    def is_outage(self) -> bool:
-        """Whether etcd could not be reached, and not etcd says so of something."""
-        is_told = self._is_from_etcd or self is CLOSED
-        return self.code == Code.UNAVAILABLE and not is_told
-
-    @property
-    def _is_from_etcd(self) -> bool:
-        return self.message.startswith("etcdserver:")
-
-    def error(self) -> UpstreamError:
-        """Our error. The library has several texts for a deadline that is over, etcd one."""
-        if self is CLOSED:
-            return UpstreamError(self.code, self.message, local=True)
-        if self._is_from_etcd:
-            return UpstreamError(self.code, self.message)
-        if self.code == Code.RESOURCE_EXHAUSTED and (found := _TOO_LONG.search(self.message)):
-            return too_long(int(found[1]), int(found[2]))
-        if self.is_outage:
-            return UpstreamError(self.code, UNREACHABLE, local=True)
-        if self.code in _OVER:
-            return UpstreamError(self.code, _OVER[self.code], local=True)
-        return UpstreamError(self.code, self.message)
-
-
-CLOSED = Ending(Code.UNAVAILABLE, CLOSING)
-"""Of a call that was ended with the gateway."""
+    That a call was not sent is only certain if it found no connection, and nobody beyond says so.
+    """
+    code, text = error.code().value[0], error.details() or ""
+    if text.startswith(_FROM_ETCD):
+        return TransportError(code, text)
+    if code == Code.UNAVAILABLE:
+        is_told = _FROM_PEER in (error.debug_error_string() or "")
+        sent = is_told or not text.startswith(_NOT_SENT)
+        return TransportError(code, text, sent=sent, unreachable=True, local=True)
+    if code == Code.RESOURCE_EXHAUSTED and (found := _TOO_LONG.search(text)):
+        return TransportError(code, too_long(int(found[1]), int(found[2])).message, local=True)
+    if code in _OVER:
+        return TransportError(code, _OVER[code], local=True)
+    return TransportError(code, text)

@@ -3,130 +3,77 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
-import grpc
 import grpc.aio
 
-from etcd_asgi.deadline import ended_by, exceeded
-from etcd_asgi.errors import UpstreamError
 from etcd_asgi.status import Code
-from etcd_asgi.upstream.grpcio.awaited import Awaited, cancel_in_core
-from etcd_asgi.upstream.grpcio.channels import Channels
-from etcd_asgi.upstream.grpcio.errors import Ending
-
-_CANCELLED = Ending(Code.CANCELLED, "context canceled")
+from etcd_asgi.upstream.grpcio.errors import transport_error
+from etcd_asgi.upstream.grpcio.operation import Operation, cancel_in_core
+from etcd_asgi.upstream.transport import TransportError
 
 
 class GrpcStream:
-    """See :class:`~etcd_asgi.upstream.transport.UpstreamStream`.
+    """See :class:`~etcd_asgi.upstream.transport.TransportStream`.
 
     gRPC's flow control is the only buffer between etcd and the receiver: who does not receive
     stops etcd from sending.
     """
 
-    __slots__ = ("_call", "_channels", "_deadline", "_ending", "_used")
+    __slots__ = ("_call",)
 
-    def __init__(self, call: Any, channels: Channels, deadline: float) -> None:
+    def __init__(self, call: Any) -> None:
         self._call = call
-        """gRPC's call; ``None`` when it has ended: errors that are kept must not keep it."""
 
-        self._ending: Ending | None = None
-        """How it has ended; ``None``: with OK, or not yet."""
-
-        self._deadline = deadline
-        self._used = channels.current
-        self._channels = channels
-        channels.calls.add(self)
-
-    async def send(self, request: bytes) -> bool:
+    def send(self, request: bytes) -> Coroutine[Any, Any, bool]:
         """Send a message; false when the call is over."""
-        call = self._call
-        return call is not None and await self._is_taken(_write(call, request))
+        return _is_taken(_write(self._call, request), self._call)
 
     async def half_close(self) -> None:
         """Say that no more messages will be sent."""
-        call = self._call
-        if call is not None:
-            await self._is_taken(call.done_writing())
+        await _is_taken(self._call.done_writing(), self._call)
 
     async def receive(self) -> bytes | None:
-        """The next message, or ``None`` at the end.
-
-        Raises:
-            UpstreamError: the call ended with a status other than OK.
-        """
-        if self._call is not None:
-            message = await self._read()
-            if message is not None:
-                return message
-        if self._ending is None:
-            return None
-        if self._ending is _CANCELLED:
-            raise UpstreamError(_CANCELLED.code, _CANCELLED.message)
-        if ended_by(self._deadline, self._ending.code):
-            raise exceeded(local=False)  # as etcd's own end of the stream
-        raise self._ending.error()
-
-    async def _read(self) -> bytes | None:
-        """The next message; ``None`` once the call has ended, in whatever way."""
-        reading = Awaited(self._call.read(), self._call)
-        ending: Ending | None = None
+        """Return the next message, or ``None`` at the end."""
+        reading = Operation(self._call.read(), self._call)
         try:
             message = await reading
         except grpc.aio.AioRpcError as error:
-            ending = Ending.of(error)
+            failure = transport_error(error)
         except asyncio.CancelledError:
-            if reading.is_cancelled:
-                self._end(_CANCELLED)
+            if reading.is_cancelled or not _is_closed(self._call):
                 raise
-            if not _is_closed(self._call):
-                raise
-            ending = _CANCELLED
+            failure = TransportError(Code.CANCELLED, "context canceled")
         else:
-            if message is not grpc.aio.EOF:
-                return message  # type: ignore[no-any-return]  # without a deserializer, bytes
+            return None if message is grpc.aio.EOF else message
+        try:
+            raise failure  # not in the handlers, where it would keep gRPC's error
         finally:
-            del reading
-        if ending not in (None, _CANCELLED):
-            self._channels.note(ending, self._used)
-        self._end(ending)
-        return None
+            del failure  # its traceback has this frame, and the collector may not run for long
 
     def cancel(self) -> None:
         """End the call at once."""
-        if self._call is not None:
-            if not cancel_in_core(self._call):
-                self._call.cancel()
-            self._end(_CANCELLED)
+        if not cancel_in_core(self._call):
+            self._call.cancel()
 
-    end = cancel
 
-    async def _is_taken(self, writing: Awaitable[None]) -> bool:
-        """Wait until gRPC has taken what is written; false when the call is over."""
-        call, written = self._call, Awaited(writing, self._call)
-        try:
-            await written
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            return False
-        except Exception as error:
-            if not _is_over(error):
-                raise
-            return False
-        except asyncio.CancelledError:
-            if written.is_cancelled or not _is_closed(call):
-                raise
-            return False
-        finally:
-            del call, written, writing
-        return True
-
-    def _end(self, ending: Ending | None) -> None:
-        """The channel may be closed as far as this call is concerned."""
-        if self._call is not None:
-            self._call, self._ending = None, ending
-            self._channels.leave(self)
+async def _is_taken(writing: Awaitable[None], call: Any) -> bool:
+    """Wait until gRPC has taken what is written; false when the call is over."""
+    written = Operation(writing, call)
+    try:
+        await written
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        return False
+    except Exception as error:
+        if not _is_over(error):
+            raise
+        return False
+    except asyncio.CancelledError:
+        if written.is_cancelled or not _is_closed(call):
+            raise
+        return False
+    return True
 
 
 def _write(call: Any, request: bytes) -> Awaitable[None]:
@@ -163,5 +110,5 @@ def _is_closed(call: Any) -> bool:
     The library raises it for that as well as for the task that waits for it.
     """
     task = asyncio.current_task()
-    is_ended: bool = call is None or call.cancelled()
+    is_ended: bool = call.cancelled()
     return is_ended and (task is None or not task.cancelling())

@@ -14,8 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from etcd_asgi import Gateway
-from etcd_asgi.upstream.grpcio import stream, transport
-from etcd_asgi.upstream.grpcio.channels import Channels
+from etcd_asgi.upstream.grpcio import connection, stream
 
 FLAVOURS = ("3.3", "3.4", "3.5", "3.6", "3.7", "compat")
 
@@ -25,13 +24,13 @@ gateway = Gateway(os.environ["ETCD_URL"], versions={"v3": "3.6"} | {one: one for
 class NotedStream(stream.GrpcStream):
     """A call of gRPC's, noted as long as anybody has it."""
 
-    def __init__(self, call: Any, channels: Channels, deadline: float) -> None:
-        super().__init__(call, channels, deadline)
+    def __init__(self, call: Any) -> None:
+        super().__init__(call)
         calls.add(call)
 
 
 calls: WeakSet[grpc.aio.Call] = WeakSet()
-setattr(transport, "GrpcStream", NotedStream)  # noqa: B010 - mypy takes no such assignment
+setattr(connection, "GrpcStream", NotedStream)  # noqa: B010 - mypy takes no such assignment
 
 
 async def state(_request: Request) -> JSONResponse:

@@ -3,6 +3,14 @@
 import pytest
 
 from etcd_asgi.upstream import Target, parse_targets
+from etcd_asgi.upstream.grpcio.transport import grpc_name
+from etcd_asgi.upstream.targets import IPV4, IPV6, NAME, Address
+
+
+def named(targets: tuple[Target, ...], *, secure: bool) -> list[str]:
+    """What gRPC calls *targets*, which are *secure* or not."""
+    assert {target.secure for target in targets} == {secure}
+    return [grpc_name(target) for target in targets]
 
 
 @pytest.mark.parametrize(
@@ -22,7 +30,7 @@ from etcd_asgi.upstream import Target, parse_targets
 def test_addresses_share_a_channel_and_names_have_one_each(
     urls: str | list[str], names: list[str]
 ) -> None:
-    assert parse_targets(urls) == tuple(Target(name, secure=False) for name in names)
+    assert named(parse_targets(urls), secure=False) == names
 
 
 @pytest.mark.parametrize(
@@ -38,17 +46,34 @@ def test_addresses_share_a_channel_and_names_have_one_each(
     ],
 )
 def test_a_member_that_is_given_twice_counts_once(urls: list[str], names: list[str]) -> None:
-    assert [target.name for target in parse_targets(urls)] == names
+    assert [grpc_name(target) for target in parse_targets(urls)] == names
 
 
 def test_https_makes_a_secure_channel() -> None:
-    assert parse_targets("https://etcd.example:2379") == (Target("dns:etcd.example:2379", True),)
+    assert named(parse_targets("https://etcd.example:2379"), secure=True) == [
+        "dns:etcd.example:2379"
+    ]
 
 
 def test_with_tls_each_address_has_a_channel_whose_name_is_in_its_certificate() -> None:
     targets = parse_targets(["https://10.0.0.1:1", "https://[::1]:2", "https://10.0.0.2"])
     names = ["ipv4:10.0.0.1:1", "ipv6:[::1]:2", "ipv4:10.0.0.2:2379"]
-    assert targets == tuple(Target(name, secure=True) for name in names)
+    assert named(targets, secure=True) == names
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "family"),
+    [
+        ("http://etcd.example", ("etcd.example", 2379), NAME),
+        ("http://10.0.0.1:1", ("10.0.0.1", 1), IPV4),
+        ("http://[0:0:0:0:0:0:0:1]", ("::1", 2379), IPV6),
+    ],
+)
+def test_an_address_is_a_host_and_a_port_in_no_librarys_syntax(
+    url: str, address: tuple[str, int], family: str
+) -> None:
+    assert parse_targets(url) == (Target((Address(*address),), secure=False),)
+    assert Address(*address).family == family
 
 
 @pytest.mark.parametrize(

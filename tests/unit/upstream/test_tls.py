@@ -9,7 +9,7 @@ import pytest
 from etcd_asgi import TLS, Gateway, Limits, UpstreamError
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
-from etcd_asgi.upstream.grpcio.errors import UNREACHABLE
+from etcd_asgi.upstream.failover import UNREACHABLE
 
 STATUS = "/etcdserverpb.Maintenance/Status"
 

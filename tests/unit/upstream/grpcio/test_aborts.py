@@ -13,7 +13,7 @@ import pytest
 from etcd_asgi import Limits
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
-from etcd_asgi.upstream.grpcio.awaited import Awaited
+from etcd_asgi.upstream.grpcio.operation import Operation
 from tests.unit.upstream.grpcio.aborts import KINDS, MEMORY
 
 ROOT = Path(__file__).parents[4]
@@ -61,14 +61,14 @@ async def test_an_error_of_what_is_awaited_is_raised_as_it_is() -> None:
         raise LookupError("as it is")
 
     with pytest.raises(LookupError, match="as it is"):
-        await Awaited(asyncio.ensure_future(fails()), None)
+        await Operation(asyncio.ensure_future(fails()), None)
 
 
 @pytest.mark.usefixtures("one_event_loop")
 async def test_a_call_without_a_way_to_cancel_it_in_the_core_is_cancelled_as_usual() -> None:
     async def waiting() -> None:
         future = asyncio.get_running_loop().create_future()
-        await Awaited(future, object())
+        await Operation(future, object())
 
     task = asyncio.create_task(waiting())
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Calls that never left are made again, or elsewhere; those that may have been carried out are not.
+"""Calls that were not sent are made again, or elsewhere; those that may have been are not.
 
 The names here have a label that is longer than the 63 octets DNS allows, so that no name server is
 asked for them.
@@ -18,7 +18,9 @@ import pytest
 from etcd_asgi import Limits, UpstreamError
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
-from etcd_asgi.upstream.grpcio.errors import UNREACHABLE, Ending
+from etcd_asgi.upstream.failover import UNREACHABLE
+from etcd_asgi.upstream.grpcio.errors import transport_error
+from etcd_asgi.upstream.transport import TransportError
 
 STATUS = "/etcdserverpb.Maintenance/Status"
 NO_NAME, NO_OTHER_NAME = (f"http://{letter * 64}:2379" for letter in "ab")
@@ -49,26 +51,26 @@ TOLD_OF_A_CONNECTION = [
 
 def failed(
     text: str, debug: str = "", code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE
-) -> Ending:
+) -> TransportError:
     none = grpc.aio.Metadata()
-    return Ending.of(grpc.aio.AioRpcError(code, none, none, text, debug))
+    return transport_error(grpc.aio.AioRpcError(code, none, none, text, debug))
 
 
 @pytest.mark.parametrize("text", TOLD_OF_NO_CONNECTION)
-def test_a_call_that_found_no_connection_never_left(text: str) -> None:
-    assert failed(text).never_left
+def test_a_call_that_found_no_connection_was_not_sent(text: str) -> None:
+    assert not failed(text).sent
 
 
 @pytest.mark.parametrize("text", TOLD_OF_A_CONNECTION)
 def test_a_call_that_had_a_connection_may_have_been_carried_out(text: str) -> None:
-    assert not failed(text).never_left
+    assert failed(text).sent
 
 
 @pytest.mark.parametrize("text", TOLD_OF_NO_CONNECTION)
 def test_the_same_words_from_the_other_side_or_with_another_code_prove_nothing(text: str) -> None:
     peer = "UNKNOWN:Error received from peer ipv4:127.0.0.1:2379 {grpc_status:14}"
-    assert not failed(text, peer).never_left
-    assert not failed(text, code=grpc.StatusCode.INTERNAL).never_left
+    assert failed(text, peer).sent
+    assert failed(text, code=grpc.StatusCode.INTERNAL).sent
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from etcd_asgi import Limits, UpstreamError
 from etcd_asgi.errors import CLOSING
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
-from etcd_asgi.upstream.grpcio.channels import Channels
-from etcd_asgi.upstream.grpcio.errors import UNREACHABLE
+from etcd_asgi.upstream.failover import UNREACHABLE, Failover
 from tests.conftest import StartEtcd
 
 STATUS = "/etcdserverpb.Maintenance/Status"
@@ -96,8 +95,8 @@ async def test_a_call_that_has_waited_for_etcd_has_less_time_left(
         await asyncio.sleep(0.5)
         return True
 
-    monkeypatch.setattr(Channels, "unary", lambda *_: call)
-    monkeypatch.setattr(Channels, "is_back", is_back)
+    monkeypatch.setattr("etcd_asgi.upstream.grpcio.connection._unary", lambda *_: call)
+    monkeypatch.setattr(Failover, "may_call_again", is_back)
     with pytest.raises(UpstreamError):
         await ask(upstream_to("http://127.0.0.1:1"), 60)
     first, second = given

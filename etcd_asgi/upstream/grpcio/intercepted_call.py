@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from typing import Any
 
-from etcd_asgi.upstream.grpcio.awaited import cancel_in_core
+from etcd_asgi.upstream.grpcio.operation import cancel_in_core
 
 
 class InterceptedCall:
@@ -80,7 +80,7 @@ def notes_calls(request: bytes) -> bytes:
 
 
 def _end(task: Any) -> None:
-    """End the call of *task*, in the core alone if possible: see :class:`Awaited`."""
+    """End the call of *task*, in the core alone if possible: see ``operation.py``."""
     frame = getattr(task.get_coro(), "cr_frame", None)
     call = None if frame is None else frame.f_locals.get("self")
     if not cancel_in_core(call):

@@ -1,10 +1,17 @@
-"""Awaiting gRPC's calls so that cancelling the task which awaits them leaks no memory."""
+"""An operation of a gRPC call, awaited so that cancelling the awaiting task leaks no memory."""
 
 from __future__ import annotations
 
 from asyncio import CancelledError, Future
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
+
+from grpc.aio import AioRpcError
+
+from etcd_asgi.errors import CLOSING
+from etcd_asgi.status import Code
+from etcd_asgi.upstream.grpcio.errors import transport_error
+from etcd_asgi.upstream.transport import TransportError
 
 WHY = "cancelled by the gateway"
 """gRPC keeps it as the status of a call that was cancelled; it does not travel."""
@@ -19,7 +26,7 @@ def cancel_in_core(call: Any) -> bool:
     return True
 
 
-class Awaited:
+class Operation:
     """Something of a gRPC call that a task awaits, where cancelling the task ends the call.
 
     Cancelling a task cancels the future that it waits for. gRPC has handed the memory for a message
@@ -64,10 +71,18 @@ class Awaited:
         """Whether :meth:`end` was called."""
 
     def end(self) -> None:
-        """End the call from this side. It is awaited to its end, and raises ``CancelledError``."""
+        """End the call as the gateway closes. It is awaited to its end, and then has failed."""
         self.is_ended = True
         if not cancel_in_core(self._call):
             self._call.cancel()
+
+    def failure(self, error: BaseException) -> TransportError | None:
+        """Return what ended the call when awaiting it raised *error*; ``None``: nothing did."""
+        if isinstance(error, AioRpcError):
+            return transport_error(error)
+        if isinstance(error, CancelledError) and self.is_ended and not self.is_cancelled:
+            return TransportError(Code.UNAVAILABLE, CLOSING, local=True)
+        return None
 
     # ---- the iterator that a task drives
 
