@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from etcd_asgi.deadline import Deadline
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.status import Code
@@ -47,11 +46,10 @@ class SignedUpstream:
     ) -> bytes:
         """Make one call: see :class:`~etcd_asgi.upstream.transport.Upstream`."""
         tokens, mine = self._tokens, self._credentials
-        token = tokens.known(mine)
-        over = None if timeout is None else time.monotonic() + timeout
+        token, deadline = tokens.known(mine), Deadline(timeout)
         if token is None:
-            token = await tokens.sign(mine, timeout)
-            timeout = None if over is None else over - time.monotonic()
+            token = await tokens.sign(mine, deadline)
+            timeout = deadline.left()
         try:
             return await self._upstream.unary(rpc, request, as_user(metadata, token), timeout)
         except UpstreamError as error:
@@ -60,17 +58,17 @@ class SignedUpstream:
             if not is_refusal(error, token):
                 raise
         tokens.drop(mine, token)
-        return await self._unary_again(rpc, request, metadata, over)
+        return await self._unary_again(rpc, request, metadata, deadline)
 
     async def _unary_again(
-        self, rpc: str, request: bytes, metadata: Metadata, over: float | None
+        self, rpc: str, request: bytes, metadata: Metadata, deadline: Deadline
     ) -> bytes:
         tokens, mine = self._tokens, self._credentials
         for _ in range(tokens.limits.max_login_retries):
-            token = await tokens.sign(mine, _left(over))
+            token = await tokens.sign(mine, deadline)
             signed = as_user(metadata, token)
             try:
-                return await self._upstream.unary(rpc, request, signed, _left(over))
+                return await self._upstream.unary(rpc, request, signed, deadline.left())
             except UpstreamError as error:
                 if not is_refusal(error, token):
                     raise
@@ -85,7 +83,7 @@ class SignedUpstream:
         def start(token: str, left: float | None) -> UpstreamStream:
             return self._upstream.server_stream(rpc, request, as_user(metadata, token), left)
 
-        return self._stream(rpc, Opening(start, timeout))
+        return self._stream(rpc, Opening(start, Deadline(timeout)))
 
     def bidi(self, rpc: str, metadata: Metadata, timeout: float | None) -> UpstreamStream:
         """Start a call: see :class:`~etcd_asgi.upstream.auth.authenticated_stream.SignedStream`."""
@@ -93,7 +91,7 @@ class SignedUpstream:
         def start(token: str, left: float | None) -> UpstreamStream:
             return self._upstream.bidi(rpc, as_user(metadata, token), left)
 
-        return self._stream(rpc, Opening(start, timeout))
+        return self._stream(rpc, Opening(start, Deadline(timeout)))
 
     async def aclose(self) -> None:
         """End the logins of the running event loop, and all calls of the upstream beneath."""
@@ -102,7 +100,3 @@ class SignedUpstream:
 
     def _stream(self, rpc: str, opening: Opening) -> SignedStream:
         return SignedStream(rpc, opening, self._tokens, self._credentials)
-
-
-def _left(over: float | None) -> float | None:
-    return None if over is None else over - time.monotonic()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 
+from etcd_asgi.deadline import NEVER, Deadline
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.auth.login import NO_LOGIN
@@ -25,24 +25,19 @@ _KEEPING = 64
 
 
 class Opening:
-    """How to start the call, with which token and how many seconds until its deadline."""
+    """Start of the call, with a token and the seconds until its deadline."""
 
-    __slots__ = ("_over", "_start")
+    __slots__ = ("_start", "deadline")
 
     def __init__(
-        self, start: Callable[[str, float | None], UpstreamStream], timeout: float | None
+        self, start: Callable[[str, float | None], UpstreamStream], deadline: Deadline
     ) -> None:
         self._start = start
-        self._over = None if timeout is None else time.monotonic() + timeout
-
-    @property
-    def left(self) -> float | None:
-        """Seconds until the deadline, if there is one."""
-        return None if self._over is None else self._over - time.monotonic()
+        self.deadline = deadline
 
     def start(self, token: str) -> UpstreamStream:
         """Start the call."""
-        return self._start(token, self.left)
+        return self._start(token, self.deadline.left())
 
 
 class SignedStream:
@@ -158,7 +153,7 @@ class SignedStream:
             self._login = None
 
     async def _refuses(self, answer: bytes | None) -> bool:
-        """Whether an answer, or the end, refuses the token."""
+        """Tell whether a message, or the end, refuses the token."""
         if self._rpc == _WATCH and answer is not None:
             refused = refused_watch(answer, self._token)
         elif self._rpc == _OBSERVE and answer is None and self._opening is not None:
@@ -167,8 +162,8 @@ class SignedStream:
             refused = False
         if refused is not None:
             return refused
-        left = None if self._opening is None else self._opening.left
-        return await self._tokens.is_stale(self._token, left)
+        deadline = NEVER if self._opening is None else self._opening.deadline
+        return await self._tokens.is_stale(self._token, deadline)
 
     def _refused(self, call: UpstreamStream) -> None:
         """Forget token and call, if the call can be made again."""
@@ -217,7 +212,7 @@ class SignedStream:
         """Start the call with a token, and have it sent what was kept."""
         assert self._opening is not None
         try:
-            self._token = await self._tokens.sign(self._credentials, self._opening.left)
+            self._token = await self._tokens.sign(self._credentials, self._opening.deadline)
             self._call = call = self._opening.start(self._token)
         except UpstreamError as error:
             self._error = error

@@ -17,6 +17,7 @@ from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.auth.password import Password
+from etcd_asgi.upstream.auth.token_errors import is_auth_off
 from etcd_asgi.upstream.transport import Upstream
 
 logger = logging.getLogger("etcd_asgi.upstream")
@@ -27,7 +28,6 @@ they try again. Who was to log in, and why it failed, is for the log."""
 
 _AUTHENTICATE = "/etcdserverpb.Auth/Authenticate"
 _METADATA: Metadata = [("grpcgateway-accept", "*/*")]
-_AUTH_IS_OFF = "etcdserver: authentication is not enabled"
 _PASSED_ON = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED})
 """What keeps etcd from answering anybody, and says nothing about who asked."""
 
@@ -99,7 +99,7 @@ class Logins:
         try:
             answer = await self._upstream.unary(_AUTHENTICATE, request, _METADATA, timeout)
         except UpstreamError as error:
-            if error.message == _AUTH_IS_OFF:
+            if is_auth_off(error):
                 return ""
             raise
         token: str = _message("AuthenticateResponse").FromString(answer).token

@@ -26,9 +26,15 @@ _STALE = frozenset(
     }
 )
 _NEEDED = frozenset({"etcdserver: user name is empty", "auth: user name is empty"})
+_AUTH_IS_OFF = "etcdserver: authentication is not enabled"
 _DENIED = "etcdserver: permission denied"
 _LONGEST_REFUSAL = 256
 """Bytes. An answer that refuses a watch is its header, a few numbers and the reason."""
+
+
+def is_auth_off(error: UpstreamError) -> bool:
+    """Tell whether *error*, of a login, says that auth is off, so that no token is needed."""
+    return error.message == _AUTH_IS_OFF
 
 
 def is_refusal(error: UpstreamError, token: str) -> bool:

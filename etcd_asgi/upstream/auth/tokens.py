@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from functools import partial
 
-from etcd_asgi.deadline import exceeded
+from etcd_asgi.deadline import NEVER, Deadline, exceeded
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata, without_login
 from etcd_asgi.per_loop import PerLoop
@@ -47,18 +47,18 @@ class Tokens:
         known = self._look_up(credentials)
         return None if known is None or known.refused else known.token
 
-    async def sign(self, credentials: Password, timeout: float | None = None) -> str:
+    async def sign(self, credentials: Password, deadline: Deadline = NEVER) -> str:
         """The token to send with a call; empty: none, as etcd's auth is off.
 
         Args:
             credentials: of the user who makes the call.
-            timeout: seconds until the call's deadline, or none.
+            deadline: of the call.
 
         Raises:
             UpstreamError: with code 14 when etcd refuses the login, and nothing about the reason,
                 which is in the log; or etcd is not reachable, or the deadline has passed.
         """
-        known = self._look_up(credentials) or await self._log_in(credentials, timeout)
+        known = self._look_up(credentials) or await self._log_in(credentials, deadline)
         if known.refused:
             raise UpstreamError(Code.UNAVAILABLE, NO_LOGIN, local=True)
         return known.token
@@ -69,15 +69,15 @@ class Tokens:
         if known is not None and known.token == token and not known.refused:
             self._known.pop(credentials, None)
 
-    async def is_stale(self, token: str, timeout: float | None = None) -> bool:
+    async def is_stale(self, token: str, deadline: Deadline = NEVER) -> bool:
         """Ask etcd whether it refuses *token*, or the lack of one.
 
         For answers that do not tell. If etcd cannot say, the token is not to blame.
         """
-        limit = self.limits.login_timeout
-        wait = limit if timeout is None else min(limit, timeout)
+        limit, left = self.limits.login_timeout, deadline.left()
+        timeout = limit if left is None else min(limit, left)
         try:
-            await self._upstream.unary(_RANGE, _PROBE, as_user([], token), wait)
+            await self._upstream.unary(_RANGE, _PROBE, as_user([], token), timeout)
         except UpstreamError as error:
             return is_refusal(error, token)
         return False
@@ -106,10 +106,10 @@ class Tokens:
         while len(self._known) > self.limits.max_etcd_users:
             self._known.popitem(last=False)
 
-    async def _log_in(self, credentials: Password, timeout: float | None) -> Login:
+    async def _log_in(self, credentials: Password, deadline: Deadline) -> Login:
         """Wait for the login that is under way, or a new one."""
         task = self._logins.here().start(credentials)
-        done, _ = await asyncio.wait({task}, timeout=timeout)
+        done, _ = await asyncio.wait({task}, timeout=deadline.left())
         if not done:
             raise exceeded()
         if task.cancelled():
