@@ -54,14 +54,14 @@ class FakeCall:
         return request
 
     def send(self, message: Message) -> None:
-        """Send a message of a stream."""
+        """Send a message; a unary call has one."""
         self._down.put_nowait(_serialized(message))
 
 
-Handler = Callable[[FakeCall], Awaitable[Message | None]]
-"""Plays etcd in one call. It may wait, and raise ``UpstreamError``.
+Handler = Callable[[FakeCall], Awaitable[None]]
+"""Plays etcd in one call: it receives and sends messages, may wait, and raise ``UpstreamError``.
 
-Of a unary call it returns the response. To a stream it sends messages; its return ends it.
+Its return ends the call with OK. A unary call to which nothing was sent gets an empty message.
 """
 
 
@@ -102,12 +102,11 @@ class FakeUpstream:
             stays_open: whether a stream goes on in silence after them, as a watch does.
         """
 
-        async def handler(call: FakeCall) -> Message | None:
+        async def handler(call: FakeCall) -> None:
             for message in messages:
                 call.send(message)
             if stays_open:
                 await asyncio.Event().wait()
-            return messages[0] if messages else None
 
         self.handle(rpc, handler)
 
@@ -121,7 +120,7 @@ class FakeUpstream:
             local: whether they are the gateway's instead, as where etcd is not reachable.
         """
 
-        async def handler(_call: FakeCall) -> Message | None:
+        async def handler(_call: FakeCall) -> None:
             raise UpstreamError(code, message, local=local)
 
         self.handle(rpc, handler)
@@ -130,14 +129,15 @@ class FakeUpstream:
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> bytes:
         """Make one call with one message each way."""
-        call = self._call(rpc, metadata, timeout, _one(request), asyncio.Queue())
+        down: _Queue = asyncio.Queue()
+        call = self._call(rpc, metadata, timeout, _one(request), down)
         call.requests.append(request)
         try:
-            reply = await self._play(call)
+            await self._play(call)
         except asyncio.CancelledError:
             call.cancelled = True
             raise
-        return b"" if reply is None else _serialized(reply)
+        return b"" if down.empty() else down.get_nowait() or b""
 
     def server_stream(
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
@@ -172,14 +172,14 @@ class FakeUpstream:
         stream.task.add_done_callback(lambda _: self._streams.discard(stream))
         return stream
 
-    async def _play(self, call: FakeCall) -> Message | None:
+    async def _play(self, call: FakeCall) -> None:
         handler = self._handlers.get(call.rpc)
         if handler is None:
             raise UpstreamError(UNIMPLEMENTED, f"nothing was said of {call.rpc}")
         limit = asyncio.timeout(call.timeout)
         try:
             async with limit:
-                return await handler(call)
+                await handler(call)
         except TimeoutError:
             if limit.expired():
                 error = UpstreamError(DEADLINE_EXCEEDED, "context deadline exceeded", local=True)
@@ -191,7 +191,7 @@ class FakeStream:
     """Streaming call of a :class:`FakeUpstream`."""
 
     def __init__(
-        self, call: FakeCall, up: _Queue, down: _Queue, task: asyncio.Future[Message | None]
+        self, call: FakeCall, up: _Queue, down: _Queue, task: asyncio.Future[None]
     ) -> None:
         self.call = call
         self.task = task
@@ -223,7 +223,7 @@ class FakeStream:
             raise
         if message is not None:
             return message
-        self._down.put_nowait(None)
+        self._down.put_nowait(None)  # for whoever receives once more
         if self.call.cancelled:
             raise UpstreamError(CANCELLED, "context canceled")
         error = self.task.exception()
@@ -238,7 +238,7 @@ class FakeStream:
             self.call.cancelled = True
             self.task.cancel()
 
-    def _ended(self, task: asyncio.Future[Message | None]) -> None:
+    def _ended(self, task: asyncio.Future[None]) -> None:
         self._down.put_nowait(None)
         if not task.cancelled():
             task.exception()  # seen, even if nobody receives any more

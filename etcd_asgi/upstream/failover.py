@@ -43,6 +43,7 @@ class Failover:
 
         self._warned = float("-inf")
         self._waiter: asyncio.Task[None] | None = None
+        self._closed = False
 
     def note(self, error: TransportError, used: Connection) -> None:
         """Take the connection *used* out of use if *error*, of a call on it, says it is dead."""
@@ -66,7 +67,7 @@ class Failover:
             began: when, on the monotonic clock.
             deadline: of the call.
         """
-        if error.sent or self.gone_since is None:
+        if error.sent or self._closed or self.gone_since is None:
             return False
         patience = min(self.gone_since, began) + self._limits.restart_time - time.monotonic()
         if used is not self.current:
@@ -76,7 +77,8 @@ class Failover:
         return longest > 0 and await self._is_back(longest)
 
     async def aclose(self) -> None:
-        """End the wait for etcd."""
+        """End the wait for etcd, for good."""
+        self._closed = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.cancel()
             await asyncio.wait({self._waiter})
