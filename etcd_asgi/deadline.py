@@ -68,18 +68,3 @@ def exceeded(*, local: bool = True) -> UpstreamError:
         local: false where the stock gateway tells it as the end of a stream that has begun.
     """
     return UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=local)
-
-
-def passes_at(timeout: float | None, started: float) -> float:
-    """When an end of a call that *started* then counts as its deadline's; monotonic clock."""
-    return math.inf if timeout is None else started + timeout - _MARGIN
-
-
-def left_of(timeout: float | None, started: float) -> float | None:
-    """Seconds left of a *timeout* that *started* then; none, if there is none."""
-    return None if timeout is None else started + timeout - time.monotonic()
-
-
-def ended_by(deadline: float, code: int) -> bool:
-    """Whether an end with *code*, which came just now, is the deadline's."""
-    return code == Code.DEADLINE_EXCEEDED or (code in _ALSO and time.monotonic() >= deadline)

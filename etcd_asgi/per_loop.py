@@ -26,10 +26,6 @@ class PerLoop(dict[AbstractEventLoop, T]):
         self._make = make
         self._forget = forget
 
-    def __len__(self) -> int:
-        """Count the loops that have an object, closed ones among them."""
-        return len(self._by_loop)
-
     def here(self) -> T:
         """Return the object of the running loop; make it if there is none."""
         return self[get_running_loop()]

@@ -11,7 +11,7 @@ from etcd_asgi.calls.method import Method
 from etcd_asgi.calls.transcoder import Transcoder
 from etcd_asgi.calls.waiting import Session, WaitingUpstream
 from etcd_asgi.calls.watch.state import WatchState
-from etcd_asgi.deadline import Deadline
+from etcd_asgi.deadline import NEVER, Deadline
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
@@ -62,7 +62,7 @@ class Call:
     limits: Limits
     upstream: Upstream
     metadata: Metadata = field(repr=False)
-    deadline: Deadline | None = None
+    deadline: Deadline = NEVER
     guard: Guard | None = None
     """``None`` where the host has no policy: every message passes as it is."""
 
@@ -74,7 +74,7 @@ class Call:
 
     def timeout(self) -> float | None:
         """Return the seconds until the deadline, if there is one."""
-        return None if self.deadline is None else self.deadline.left()
+        return None if self.deadline is NEVER else self.deadline.left()
 
     def server_stream(self, request: bytes) -> UpstreamStream:
         """Start the call with one serialized message up and many down."""

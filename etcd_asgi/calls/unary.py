@@ -15,6 +15,7 @@ from etcd_asgi.calls.expected_costs import LIGHT
 from etcd_asgi.calls.large_response import LargeResponse, convert
 from etcd_asgi.calls.offload import in_thread
 from etcd_asgi.calls.response_budget import Hold
+from etcd_asgi.deadline import NEVER
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.status import Code
 
@@ -69,7 +70,7 @@ async def exchange(call: Call, request: bytes) -> tuple[bytes, Hold | None]:
         asked = weight.heavy(request)
         if asked is not None:
             return await exchange_much(call, request, asked)
-    timeout = None if call.deadline is None else call.deadline.left()
+    timeout = None if call.deadline is NEVER else call.deadline.left()
     reply = await call.upstream.unary(method.rpc, request, call.metadata, timeout)
     if len(reply) < limits.offload_bytes:
         return reply, None

@@ -15,7 +15,7 @@ from etcd_asgi.calls.method import Method
 from etcd_asgi.calls.waiting import WAITING, User, WaitingCalls, WaitingUpstream
 from etcd_asgi.calls.watch.state import WatchState
 from etcd_asgi.codec.modes import DEFAULT, Modes
-from etcd_asgi.deadline import Deadline
+from etcd_asgi.deadline import NEVER, Deadline
 from etcd_asgi.errors import Denied
 from etcd_asgi.metadata import RequestHeaders
 from etcd_asgi.namespace import SCOPED, Namespace
@@ -95,7 +95,7 @@ class OpenAdmission:
             method.limits,
             method.upstream,
             headers.metadata,
-            None if headers.timeout is None else Deadline(headers.timeout),
+            NEVER if headers.timeout is None else Deadline(headers.timeout),
             watch=WatchState() if method.is_watch else None,
         )
 
@@ -181,7 +181,7 @@ class HostAdmission:
             most = grant.max_waiting_calls
             upstream = waiting = WaitingUpstream(upstream, self._waiting, _waits_of(grant), most)
         transcoder = method.default if modes is DEFAULT else method.transcoder(modes)
-        deadline = None if headers.timeout is None else Deadline(headers.timeout)
+        deadline = Deadline(headers.timeout)
         return Call(method, transcoder, limits, upstream, metadata, deadline, guard, waiting, watch)
 
     def _guard(

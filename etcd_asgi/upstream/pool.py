@@ -43,31 +43,29 @@ class Pool:
         self._limits = limits
         secure = any(target.secure for target in targets)
         self._certificates = Certificates(tls or TLS()) if secure else None
-        self._loops = PerLoop(self._make)
+        self.loops = PerLoop(self._make)
+        """The connections of each loop, asked by itself, as a function costs each small call.
+
+        Raises:
+            UpstreamError: the certificates cannot be used, or this process was forked too late.
+        """
+
         self._inherited: PerLoop[LoopPool] | None = None
         """In a forked child, what its parent had open. It stays referenced: freeing it may hang."""
 
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=partial(_leave_inherited, weakref.ref(self)))
 
-    def here(self) -> LoopPool:
-        """Return the connections of the running loop; make them if there are none.
-
-        Raises:
-            UpstreamError: the certificates cannot be used, or this process was forked too late.
-        """
-        return self._loops.here()
-
     async def aclose(self) -> None:
         """End all calls of the running loop and close its connections."""
-        found = self._loops.take()
+        found = self.loops.take()
         if found is not None:
             await found.aclose()
 
     def leave_inherited(self) -> None:
         """Go on in a forked child without the connections of its parent, if there are any."""
-        if self._loops:
-            self._inherited, self._loops = self._loops, PerLoop(self._make)
+        if self.loops:
+            self._inherited, self.loops = self.loops, PerLoop(self._make)
 
     def _make(self) -> LoopPool:
         error = self._transport.fork_error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+from asyncio import CancelledError, get_running_loop
 from collections.abc import Sequence
 from time import monotonic
 
@@ -54,7 +54,7 @@ class PooledUpstream:
         """
         if timeout is not None and timeout <= 0:
             raise exceeded()
-        connections, began = self._pool.here().unary, monotonic()
+        connections, began = self._pool.loops[get_running_loop()].unary, monotonic()
         failover, calls = connections.failover, connections.calls
         call = (used := failover.current).unary(rpc, request, metadata, timeout)
         calls.add(call)
@@ -99,7 +99,7 @@ class PooledUpstream:
     ) -> PooledStream:
         deadline = Deadline(timeout)
         deadline.check()
-        connections = self._pool.here().streams
+        connections = self._pool.loops[get_running_loop()].streams
         used = connections.failover.current
         call = used.stream(rpc, request, metadata, timeout)
         return PooledStream(call, connections, used, deadline)

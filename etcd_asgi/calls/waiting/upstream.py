@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 
 from etcd_asgi.calls.waiting.open_calls import WAITING, WaitingCalls
 from etcd_asgi.calls.waiting.places import User
 from etcd_asgi.calls.waiting.session_leases import Session
-from etcd_asgi.deadline import exceeded, left_of
+from etcd_asgi.deadline import Deadline
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.upstream import Upstream, UpstreamStream
 
@@ -79,14 +78,14 @@ class WaitingUpstream:
     async def _reply(
         self, rpc: str, request: bytes | Session, metadata: Metadata, timeout: float | None
     ) -> bytes:
-        started = monotonic()
-        _refuse_if_over(timeout)
+        deadline = Deadline(timeout)
+        deadline.check()
         await self._calls.places.take(self._user, self._most)
         call = self._calls.unary(self._base, rpc, metadata, self._user)
-        return await call.reply(request, left_of(timeout, started))
+        return await call.reply(request, deadline.left())
 
     def _stream(self, start: Callable[[], UpstreamStream], timeout: float | None) -> UpstreamStream:
-        _refuse_if_over(timeout)
+        Deadline(timeout).check()
         self._calls.places.take_now(self._user, self._most)
         try:
             call = start()
@@ -94,8 +93,3 @@ class WaitingUpstream:
             self._calls.places.give_back(self._user)
             raise
         return self._calls.stream(call, timeout, self._user)
-
-
-def _refuse_if_over(timeout: float | None) -> None:
-    if timeout is not None and timeout <= 0:
-        raise exceeded()

@@ -98,7 +98,7 @@ async def test_former_connections_are_closed_when_their_last_call_has_ended(
 ) -> None:
     stream = users.grpc.server_stream(WATCH, watch_of(b"alice/k"), [], None)
     await stream.receive()
-    connections = users.grpc._pool.here()
+    connections = users.grpc._pool.loops.here()
     unary, streams = connections.unary, connections.streams
     authority.put("bob", TLS())
     await until_may_read(users, b"bob/k")

@@ -161,7 +161,7 @@ def test_a_fork_is_noted_when_it_happens() -> None:
 
     async def use() -> bytes:
         try:
-            pool.here()
+            pool.loops.here()
         except UpstreamError as error:
             return error.message.encode()
         return b"opened"
