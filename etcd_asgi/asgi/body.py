@@ -16,29 +16,27 @@ from etcd_asgi.errors import BodyTooLarge, ClientDisconnected, DecodeError, Host
 
 _REST_BYTES = 16 * 1024 * 1024
 _REST_TIME = 0.5
-"""How much of a body, and for how many seconds, is read and dropped before the answer. A client
-that is still sending when its connection is closed may never see the answer; Go's net/http does
-the same, with less patience."""
-
+"""Bytes of a body, and seconds, that are read and dropped before the response. A client that is
+still sending when its connection is closed may never see the response; Go's net/http does the same,
+with less patience."""
 
 _SHORT_BYTES = 256 * 1024
-"""How much of a body is read and dropped to keep the connection of a request that was refused."""
+"""Bytes of a body that are read and dropped to keep the connection of a refused request."""
 
 
 class RequestBody:
-    """The body of one request, and how far it has been read."""
+    """The body of one request, as far as it has been read."""
 
-    __slots__ = ("_has_come", "_heard", "_request", "ended")
+    __slots__ = ("_has_content", "_listener_done", "_request", "ended")
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._heard: asyncio.Event | None = None
-        """While there is a listener: set when it has heard the end of the body, or has ended."""
+        self._listener_done: asyncio.Event | None = None
+        """While there is a listener: set when it has received the end of the body, or has ended."""
 
-        self._has_come = False
-        """Whether there was anything in it."""
-
+        self._has_content = False
         self.ended = False
+        """True once the end has been received."""
 
     async def read(self, limit: int, *, whole: bool) -> bytes:
         """Read the body.
@@ -55,91 +53,91 @@ class RequestBody:
         """
         if self._request.expects and self._request.length() > limit:
             raise BodyTooLarge(limit)
-        event = await received(self._request.receive)
-        body: bytes = event.get("body", b"")
-        if body and len(body) <= limit and not event.get("more_body"):
+        message = await received(self._request.receive)
+        body: bytes = message.get("body", b"")
+        if body and len(body) <= limit and not message.get("more_body"):
             self.ended = True
             return body
         if self._request.length() > limit:
             raise BodyTooLarge(limit)
-        body = await (self._whole if whole else self._first)(self._seen(event), limit)
-        if self.ended and not self._has_come:
+        body = await (self._whole if whole else self._first)(self._note(message), limit)
+        if self.ended and not self._has_content:
             refuse_if_lost(self._request)
         return body
 
     async def receive(self) -> Message:
         """Receive the next ASGI message."""
-        return self._seen(await received(self._request.receive))
+        return self._note(await received(self._request.receive))
 
-    def _seen(self, event: Message) -> Message:
-        """Take note of an ASGI message, and return it."""
-        self._has_come = self._has_come or bool(event.get("body"))
-        self.ended = not event.get("more_body", False)
-        if self.ended and self._heard is not None:
-            self._heard.set()
-        return event
+    def _note(self, message: Message) -> Message:
+        """Note the state of the body after an ASGI message, and return the message."""
+        self._has_content = self._has_content or bool(message.get("body"))
+        self.ended = not message.get("more_body", False)
+        if self.ended and self._listener_done is not None:
+            self._listener_done.set()
+        return message
 
     async def after(self) -> Message:
-        """The first event after the body, whose rest is dropped, or the client's leave."""
-        self._heard = heard = asyncio.Event()
+        """Drop the rest of the body; return the ASGI message after it, or the disconnect."""
+        self._listener_done = done = asyncio.Event()
         try:
             while not self.ended:
-                if (event := await self.receive())["type"] == "http.disconnect":
-                    return event
+                if (message := await self.receive())["type"] == "http.disconnect":
+                    return message
             return await self.receive()
         finally:
-            heard.set()
+            done.set()
 
     async def skip_rest(self, limit: int = _REST_BYTES) -> None:
-        """Read on to the end, if that is near: see :attr:`ended` afterwards."""
+        """Read and drop the rest, if it is short: see :attr:`ended` afterwards."""
         length = 0
         with suppress(TimeoutError):
             async with asyncio.timeout(_REST_TIME):
-                if self._heard is not None:  # nobody else may read beside the listener
-                    await self._heard.wait()
+                if self._listener_done is not None:  # only one may read
+                    await self._listener_done.wait()
                 while not self.ended and length <= limit:
                     length += len((await self.receive()).get("body", b""))
 
-    async def _whole(self, event: Message, limit: int) -> bytes:
-        body = bytearray(body_of(event))
+    async def _whole(self, message: Message, limit: int) -> bytes:
+        body = bytearray(body_of(message))
         while not self.ended and len(body) <= limit:
             body += body_of(await self.receive())
         if len(body) > limit:
             raise BodyTooLarge(limit)
         return bytes(body)
 
-    async def _first(self, event: Message, limit: int) -> bytes:
+    async def _first(self, message: Message, limit: int) -> bytes:
         splitter, length = Splitter(), 0
         while True:
-            piece = body_of(event)
-            length += len(piece)
+            chunk = body_of(message)
+            length += len(chunk)
             if length > limit:
                 raise BodyTooLarge(limit)
-            values = splitter.feed(piece)
+            values = splitter.feed(chunk)
             if values:
                 return values[0]
             if self.ended:
                 return splitter.close()
-            event = await self.receive()
+            message = await self.receive()
 
 
 async def disconnected(receive: Receive, *, ended: bool) -> bool:
     """Wait for the client of an HTTP request to disconnect, and drop what else it sends.
 
     Hosts that read a body and give it again often do so with a ``receive`` that gives it for ever
-    and never waits. Behind such a one nobody can hear the client leave.
+    and never waits. Behind such a one no disconnect can be received.
 
     Args:
         receive: of the request.
         ended: whether the end of the body has been received.
 
     Returns:
-        Whether the client left; false when that cannot be heard.
+        True for a disconnect; False where none can be received.
     """
-    while (event := await receive())["type"] != "http.disconnect":
+    while (message := await receive())["type"] != "http.disconnect":
         if ended:
             return False
-        ended = not event.get("more_body", False)
+        ended = not message.get("more_body", False)
     return True
 
 
@@ -147,10 +145,10 @@ async def received(receive: Receive) -> Message:
     """Receive the next ASGI message of a request, or of a WebSocket.
 
     Starlette's own classes, which middleware may stand on, raise an exception where servers send a
-    message: it becomes one here too.
+    message: here it becomes that message.
 
     Raises:
-        ClientDisconnected: the server says that nobody is there.
+        ClientDisconnected: the server reports it by an error.
         HostError: middleware of the host refuses the request.
     """
     try:
@@ -163,16 +161,16 @@ async def received(receive: Receive) -> Message:
         raise ClientDisconnected from None
 
 
-def body_of(event: Message) -> bytes:
-    """Return the part of the body in an ASGI message.
+def body_of(message: Message) -> bytes:
+    """Return the chunk of the body in an ASGI message.
 
     Raises:
-        ClientDisconnected: it says that the client has disconnected.
+        ClientDisconnected: it is a disconnect.
     """
-    if event["type"] == "http.disconnect":
+    if message["type"] == "http.disconnect":
         raise ClientDisconnected
-    piece: bytes = event.get("body", b"")
-    return piece
+    chunk: bytes = message.get("body", b"")
+    return chunk
 
 
 async def drop_body(request: Request) -> None:
@@ -189,7 +187,7 @@ async def skip_short(request: Request) -> bool:
     """Read and drop the body of a request that is refused, if it is short.
 
     Returns:
-        Whether it has been read to its end.
+        True if it has been read to its end.
     """
     if request.length() > _SHORT_BYTES:
         return False

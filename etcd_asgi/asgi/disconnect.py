@@ -1,4 +1,4 @@
-"""Calls whose clients may disconnect: watched, counted and timed while they wait."""
+"""Calls that wait: counted, timed, and cancelled when their clients disconnect."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _GRACE = 0.02
 """Seconds after which a call counts as waiting, or up to twice as many. Most are over long before,
 and pay for neither a place, a timer, nor a task that listens to the client."""
 
-_LEAVES = ("http.disconnect", "websocket.disconnect")
+_DISCONNECTS = ("http.disconnect", "websocket.disconnect")
 
-_LISTENING = 10.0
-"""Seconds for which the server may take to tell the listener that the request is over."""
+_LISTENER_TIME = 10.0
+"""Seconds for which a listener may outlive its call, until the server reports the disconnect."""
 
 
 class DisconnectMonitor:
-    """Watches the calls that wait, and cancels those whose clients have disconnected.
+    """The monitor of calls that wait: it cancels those whose clients have disconnected.
 
     A call waits in two ways. While its request is read it has a time limit. While etcd works on it
     it is cancelled when its client disconnects. In both it has one of the gateway's places for all
@@ -42,7 +42,7 @@ class DisconnectMonitor:
     Args:
         places: of all that waits on the gateway.
         request_timeout: seconds in which a request must have come.
-        freed: told of each call whose client has disconnected: its response was under way.
+        freed: gives back the memory of calls whose clients have disconnected.
     """
 
     def __init__(
@@ -53,19 +53,19 @@ class DisconnectMonitor:
     ) -> None:
         self._freed = freed
         places = OpenStreams(Limits().max_streams) if places is None else places
-        make = partial(_Rounds, places, request_timeout)
-        self._rounds: PerLoop[_Rounds] = PerLoop(make, _Rounds.drop)
+        make = partial(_Scanner, places, request_timeout)
+        self._scanners: PerLoop[_Scanner] = PerLoop(make, _Scanner.drop)
 
     def __len__(self) -> int:
-        """Count the calls of the running event loop that are watched."""
-        return len(self._rounds.here())
+        """Return the number of watched calls of the running event loop."""
+        return len(self._scanners.here())
 
     def watch(self) -> Watch:
         """Make a context in which the running task reads one request and makes its call.
 
         There may be others in it: functions of the host may ask the gateway.
         """
-        return Watch(self._rounds[asyncio.get_running_loop()], self._freed)
+        return Watch(self._scanners[asyncio.get_running_loop()], self._freed)
 
 
 class Watch:
@@ -79,20 +79,20 @@ class Watch:
         UpstreamError: too many wait already, or the gateway is closed.
     """
 
-    __slots__ = ("_freed", "_rounds", "task")
+    __slots__ = ("_freed", "_scanner", "task")
 
-    def __init__(self, rounds: _Rounds, freed: FreedMemory | None) -> None:
-        self._rounds = rounds
+    def __init__(self, scanner: _Scanner, freed: FreedMemory | None) -> None:
+        self._scanner = scanner
         self._freed = freed
 
     def __enter__(self) -> Self:
-        rounds = self._rounds
+        scanner = self._scanner
         task = current_task()
         assert task is not None, "an ASGI application runs in a task"
         self.task = task
-        rounds.new[self] = None
-        if not rounds.is_going:
-            rounds.start()
+        scanner.new[self] = None
+        if not scanner.is_running:
+            scanner.start()
         return self
 
     def listen(self, receive: Receive) -> None:
@@ -100,14 +100,14 @@ class Watch:
 
         Args:
             receive: gives what comes after the request. Where that is not the client's disconnect,
-                nobody can hear it: hosts that read a body and give it again often do so with a
+                none can be received: hosts that read a body and give it again often do so with a
                 *receive* that gives it for ever and never waits.
         """
-        rounds = self._rounds
-        if self in rounds.new:
-            rounds.new[self] = receive
+        scanner = self._scanner
+        if self in scanner.new:
+            scanner.new[self] = receive
         else:
-            rounds.listen(self, receive)
+            scanner.listen(self, receive)
 
     def __exit__(
         self,
@@ -115,19 +115,19 @@ class Watch:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        rounds = self._rounds
-        if self in rounds.new:  # it is forgotten at once, so that its memory is reused
-            del rounds.new[self]
+        scanner = self._scanner
+        if self in scanner.new:  # removed at once, so that its memory is reused
+            del scanner.new[self]
             return
-        reason = rounds.end(self)
+        reason = scanner.end(self)
         if kind is CancelledError and reason is not None and self.task.uncancel() == 0:
             if self._freed is not None:
                 self._freed.give_back_soon()
             raise reason from None
 
 
-class _Rounds:
-    """Periodic scan of one event loop's calls: one seen in two scans gets a listener."""
+class _Scanner:
+    """The periodic scan of one event loop's calls: one seen in two scans gets a listener."""
 
     def __init__(self, places: OpenStreams, timeout: float) -> None:
         self._loop = asyncio.get_running_loop()
@@ -136,31 +136,31 @@ class _Rounds:
         self.new: dict[Watch, Receive | None] = {}
         """Calls that have begun since the last scan; ``None``: their requests are being read."""
 
-        self._met: dict[Watch, Receive | None] = {}
+        self._seen: dict[Watch, Receive | None] = {}
         self._waiting: dict[Watch, _Waiting] = {}
-        self.is_going = False
+        self.is_running = False
 
     def __len__(self) -> int:
-        return len(self.new) + len(self._met) + len(self._waiting)
+        return len(self.new) + len(self._seen) + len(self._waiting)
 
     def start(self) -> None:
         """Begin to scan."""
-        self.is_going = True
-        self._loop.call_later(_GRACE, self._go)
+        self.is_running = True
+        self._loop.call_later(_GRACE, self._scan)
 
     def listen(self, watch: Watch, receive: Receive) -> None:
         """Note that a request that a scan has seen has been read."""
-        if watch in self._met:
-            self._met[watch] = receive
+        if watch in self._seen:
+            self._seen[watch] = receive
         else:
             self._waiting[watch].listen(receive)
 
     def end(self, watch: Watch) -> Reason | None:
         """Forget a call that a scan has seen; return the reason if it was ended here."""
-        if watch in self._met:
-            del self._met[watch]
+        if watch in self._seen:
+            del self._seen[watch]
         elif (one := self._waiting.pop(watch, None)) is not None:
-            one.over()
+            one.finish()
             return one.reason
         return None
 
@@ -169,14 +169,14 @@ class _Rounds:
         for one in self._waiting.values():
             self._places.give_back(one)
 
-    def _go(self) -> None:
-        waiting, self._met, self.new = self._met, self.new, {}
+    def _scan(self) -> None:
+        waiting, self._seen, self.new = self._seen, self.new, {}
         for watch, receive in waiting.items():
             self._waiting[watch] = _Waiting(watch.task, self._places, self._timeout, receive)
-        if self._met:
-            self._loop.call_later(_GRACE, self._go)
+        if self._seen:
+            self._loop.call_later(_GRACE, self._scan)
         else:
-            self.is_going = False
+            self.is_running = False
 
 
 class _Waiting:
@@ -210,7 +210,7 @@ class _Waiting:
 
     def listen(self, receive: Receive) -> None:
         """Listen to the client: the request has been read."""
-        self._no_timer()
+        self._stop_timer()
         if self.reason is None:
             self._listening = self.loop.create_task(self._listen(receive))
 
@@ -219,19 +219,19 @@ class _Waiting:
         if self._timer is not None:
             self._cancel(how)
 
-    def over(self) -> None:
-        """The call is over.
+    def finish(self) -> None:
+        """End the waiting: the call is over.
 
-        granian closes the connection of a request whose receive() was cancelled. All servers end it
-        when the answer is out; should one not, there is an end to it all the same.
+        granian closes the connection of a request whose receive() was cancelled. All servers end
+        receive() when the response is out; for any other server the listener is cancelled later.
         """
         self._is_over = True
         self._places.give_back(self)
-        self._no_timer()
+        self._stop_timer()
         if self._listening is not None and not self.loop.is_closed():
-            self.loop.call_later(_LISTENING, self._listening.cancel)
+            self.loop.call_later(_LISTENER_TIME, self._listening.cancel)
 
-    def _no_timer(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -243,8 +243,8 @@ class _Waiting:
 
     async def _listen(self, receive: Receive) -> None:
         try:
-            event = await receive()
+            message = await receive()
         except Exception:  # noqa: BLE001 - some middleware raises once the body has been read
             return
-        if event["type"] in _LEAVES:
+        if message["type"] in _DISCONNECTS:
             self._cancel(ClientDisconnected())

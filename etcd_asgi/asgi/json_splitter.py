@@ -16,16 +16,16 @@ _OPENING = b'{["'
 
 
 class Splitter:
-    """Cuts a body that comes in pieces into JSON values.
+    """A splitter of a body, which comes in chunks, into JSON values.
 
-    Every byte is looked at once. Only brackets and strings are told apart: whether a value is
-    right is the codec's to say, and a stray bracket or comma is a value that it refuses.
+    Every byte is looked at once, for brackets and strings alone. The codec decides whether a value
+    is valid: a stray bracket or comma is a value that it refuses.
     """
 
     def __init__(self) -> None:
         self._text = bytearray()
         self._start: int | None = None
-        """Where the value begins that has begun; ``None`` between values."""
+        """Start of the value that has begun; ``None`` between values."""
 
         self._at = 0
         self._depth = 0
@@ -41,9 +41,9 @@ class Splitter:
         """Its length."""
         return len(self._text)
 
-    def feed(self, piece: bytes) -> list[bytes]:
-        """The values that *piece* completes, in order."""
-        self._text += piece
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the values that *chunk* completes, in order."""
+        self._text += chunk
         values = []
         while (end := self._end_of_value()) is not None:
             values.append(bytes(self._text[self._start : end]))
@@ -56,7 +56,7 @@ class Splitter:
         return values
 
     def close(self) -> bytes:
-        """What is left when the input ends: a number or literal, a value cut off, or nothing."""
+        """Return the rest at the end: a number or literal, a part of a value, or nothing."""
         return bytes(self._text).strip(b" \t\r\n")
 
     def _end_of_value(self) -> int | None:
@@ -72,7 +72,7 @@ class Splitter:
         return end.start() if end else None
 
     def _begin(self) -> bool:
-        """Step over white space; whether a value begins."""
+        """Skip white space; return True if a value begins."""
         blanks = _BLANKS.match(self._text, self._at)
         assert blanks is not None
         self._at = blanks.end()

@@ -8,11 +8,11 @@ from starlette.types import Scope
 
 
 def local_path(scope: Scope) -> str:
-    """The path below the mount.
+    """Return the path below the mount.
 
     Hosts differ: Starlette and FastAPI leave the whole path and say in ``root_path`` how much of
-    it is theirs, Litestar has taken that part away. Behind a proxy that took away a part of its
-    own, the path lacks what Starlette calls ``app_root_path``.
+    it is theirs, Litestar removes that part. Behind a proxy that removes a part of its own, the
+    path lacks what Starlette calls ``app_root_path``.
     """
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
@@ -26,10 +26,10 @@ def local_path(scope: Scope) -> str:
 
 
 def without_added_slash(path: str, scope: Scope) -> str:
-    """*path* without a slash at its end that the host put there, as Litestar does.
+    """Remove the slash at the end of *path* that a host has added, as Litestar does.
 
-    A slash of the client's own stays: etcd answers it with 404. So does one of which the server
-    does not tell whose it is.
+    A slash of the client's own stays: etcd responds to it with 404. So does one that the server
+    passes on without ``raw_path``, as it may be the client's.
     """
     raw = scope.get("raw_path")
     if raw and path.endswith("/") and not unquote_to_bytes(raw).endswith(b"/"):

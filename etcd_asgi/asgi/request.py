@@ -1,4 +1,4 @@
-"""One request of a client, HTTP or a WebSocket's handshake. Its headers are read here alone."""
+"""A client's request, HTTP or the handshake of a WebSocket. Its headers are read here alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from etcd_asgi.asgi.mount import local_path
 from etcd_asgi.metadata import Headers, RequestHeaders, read
 
 _MAX_DIGITS = 20
-"""Of a Content-Length that are looked at: what has more is too long by any limit."""
+"""Digits of a Content-Length that are read: with more it is above any limit."""
 
 
 class Request:
@@ -33,11 +33,11 @@ class Request:
         """Of HTTP; empty for a WebSocket."""
 
         self.expects: bool | None = None
-        """See :meth:`awaits_continue`; ``None``: nobody has looked."""
+        """See :meth:`awaits_continue`; ``None``: not yet known."""
 
     @property
     def query(self) -> bytes:
-        """The query string as it stands in the URL."""
+        """The query string, as in the URL."""
         query: bytes = self.scope.get("query_string", b"")
         return query
 
@@ -72,7 +72,7 @@ class Request:
         return int(value[:_MAX_DIGITS]) if value.isdigit() else 0
 
     def awaits_continue(self) -> bool:
-        """Tell whether the client sends its body after ``100 Continue`` alone.
+        """Return True if the client sends its body after ``100 Continue`` alone.
 
         Servers send that as soon as the body is received.
         """
@@ -81,13 +81,13 @@ class Request:
         return self.expects
 
     def holds_connection(self) -> bool:
-        """Tell whether a body that is not read keeps the connection from being used again."""
+        """Return True if a body that is not read keeps the connection from being used again."""
         if not str(self.scope.get("http_version", "1.1")).startswith("1"):
             return False
         return any(name in _BODY_HEADERS and value != b"0" for name, value in self.scope["headers"])
 
     def is_handshake(self) -> bool:
-        """Tell whether a plain request is the rest of a WebSocket's handshake.
+        """Return True for an HTTP request that is the rest of a WebSocket's handshake.
 
         Source: RFC 6455 section 4.1.
         """

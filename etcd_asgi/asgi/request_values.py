@@ -1,4 +1,4 @@
-"""What a client sends during a streaming call: JSON values, and at last its leave."""
+"""The client's side of a call: JSON values, and at last the disconnect."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from etcd_asgi.errors import BodyTooLarge, ClientDisconnected
 
 
 class HttpInput:
-    """A request body, read while the response flows.
+    """A request body, read while the response is sent.
 
     Args:
-        request: whose body it is; its headers may announce one.
+        request: its headers may announce a body.
         limit: bytes that one value may have.
     """
 
-    __slots__ = ("_has_come", "_more", "_request", "_values")
+    __slots__ = ("_has_content", "_more", "_request", "_values")
 
     def __init__(self, request: Request, limit: int) -> None:
         self._request = request
-        self._has_come = False
-        """Whether there was anything in the body."""
-
+        self._has_content = False
         self._more = True
         self._values: _Values | None = _Values(limit)
         """``None`` once the body has been read: a watch may go on for long."""
@@ -35,18 +33,18 @@ class HttpInput:
     async def next(self) -> bytes | None:
         """See :class:`~etcd_asgi.calls.stream.Input`.
 
-        Values may be cut anywhere by the pieces of the body.
+        The chunks of a body may cut values anywhere.
         """
         if self._values is None:
             return None
         while (value := await self._values.next()) is None and self._more:
-            event = await received(self._request.receive)
-            piece = body_of(event)
-            self._more = event.get("more_body", False)
-            self._has_come = self._has_come or bool(piece)
-            if not self._more and not self._has_come:
+            message = await received(self._request.receive)
+            chunk = body_of(message)
+            self._more = message.get("more_body", False)
+            self._has_content = self._has_content or bool(chunk)
+            if not self._more and not self._has_content:
                 refuse_if_lost(self._request)
-            self._values.add(piece)
+            self._values.add(chunk)
         if value is None:
             value, self._values = self._values.rest(), None
         elif not self._more and self._values.is_empty():
@@ -91,7 +89,7 @@ class QueryInput:
 
 
 class SocketInput:
-    """The messages of an accepted WebSocket, text or binary. It has no end but the leave.
+    """The messages of an accepted WebSocket, text or binary. Its only end is the disconnect.
 
     Each message is followed by a newline, so that a number in one and a number in the next are
     two values. grpc-websocket-proxy wsproxy/websocket_proxy.go does so.
@@ -109,12 +107,12 @@ class SocketInput:
         Values may span messages, and messages may hold several.
         """
         while (value := await self._values.next()) is None:
-            event = await received(self._receive)
-            if event["type"] != "websocket.receive":
+            message = await received(self._receive)
+            if message["type"] != "websocket.receive":
                 raise ClientDisconnected
-            text = event.get("text")
-            piece = event.get("bytes") or b"" if text is None else text.encode("utf-8", "replace")
-            self._values.add(piece + b"\n")
+            text = message.get("text")
+            chunk = message.get("bytes") or b"" if text is None else text.encode("utf-8", "replace")
+            self._values.add(chunk + b"\n")
         return value
 
     def is_over(self) -> bool:
@@ -127,16 +125,16 @@ class SocketInput:
         return True
 
     async def after(self) -> Message:
-        """The client's leave; what else it sends is dropped."""
-        while (event := await self._receive())["type"] == "websocket.receive":
+        """Wait for the disconnect, and return it; drop what else the client sends."""
+        while (message := await self._receive())["type"] == "websocket.receive":
             pass
-        return event
+        return message
 
 
 class _Values:
-    """The values in what has come, each up to a limit."""
+    """The values in the chunks received, each up to a limit."""
 
-    __slots__ = ("_at", "_limit", "_piece", "_probes", "_splitter", "_whole")
+    __slots__ = ("_at", "_chunk", "_limit", "_probes", "_splitter", "_whole")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -144,35 +142,35 @@ class _Values:
         """Bytes that may still be probed."""
 
         self._splitter = Splitter()
-        self._piece, self._at = b"", 0
-        """What has come last, and how much of it has been looked at."""
+        self._chunk, self._at = b"", 0
+        """The last chunk, and how many bytes of it have been split."""
 
         self._whole: list[bytes] = []
         """In reverse: the next is the last."""
 
-    def add(self, piece: bytes) -> None:
-        """Take a piece of the input, once all values before it have been taken."""
-        self._piece, self._at = piece, 0
+    def add(self, chunk: bytes) -> None:
+        """Add a chunk of the input, once all values before it have been taken."""
+        self._chunk, self._at = chunk, 0
 
     async def next(self) -> bytes | None:
-        """The next whole value, if there is one.
+        """Return the next whole value, if there is one.
 
-        Servers hand on messages of many MiB in one piece. Others have their turn in between.
+        Servers hand on messages of many MiB at once. Other tasks have their turn in between.
         """
-        while not self._whole and self._at < len(self._piece):
+        while not self._whole and self._at < len(self._chunk):
             end = self._at + _SLICE_BYTES
-            self._look_at(self._piece[self._at : end])
+            self._split(self._chunk[self._at : end])
             self._at = end
-            if end < len(self._piece):
+            if end < len(self._chunk):
                 await asyncio.sleep(0)
         return self._whole.pop() if self._whole else None
 
-    def _look_at(self, piece: bytes) -> None:
+    def _split(self, chunk: bytes) -> None:
         splitter, limit = self._splitter, self._limit
-        values = splitter.feed(piece)
+        values = splitter.feed(chunk)
         if splitter.pending_bytes > limit or any(len(value) > limit for value in values):
             raise BodyTooLarge(limit)
-        self._probes += _PROBES_PER_BYTE * len(piece)
+        self._probes += _PROBES_PER_BYTE * len(chunk)
         if not values and 0 < splitter.pending_bytes <= min(_PROBED_BYTES, self._probes):
             self._probes -= splitter.pending_bytes
             check_begun(splitter.pending)
@@ -180,23 +178,23 @@ class _Values:
         self._whole = values
 
     def rest(self) -> bytes | None:
-        """What is left at the end of the input, if anything."""
+        """Return the rest at the end of the input, if there is any."""
         return self._splitter.close() or None
 
     def is_empty(self) -> bool:
-        """Whether nothing has come that has not been taken."""
-        is_seen = self._at >= len(self._piece)
-        return is_seen and not self._whole and not self._splitter.close()
+        """Return True if everything received has been taken."""
+        is_split = self._at >= len(self._chunk)
+        return is_split and not self._whole and not self._splitter.close()
 
 
 _SLICE_BYTES = 16 * 1024
-"""How much is looked at without a pause: some ms, where every byte is a bracket."""
+"""Bytes that are split without a pause: some ms, where every byte is a bracket."""
 
 _PROBED_BYTES = 4096
-"""Up to this length a value that is not whole is looked at for faults, so that a client which
-waits for an answer gets one. Longer ones are when they are whole, or the input ends."""
+"""Up to this length the begin of a value is checked for faults, so that a client which waits for a
+response gets one. Longer values are checked when they are whole, or the input ends."""
 
 _PROBES_BYTES = 4 * _PROBED_BYTES
 _PROBES_PER_BYTE = 4
-"""How many bytes are looked at for faults: so many, and so many for each byte that comes. A value
-that comes in a thousand pieces is not looked at after each: that would take quadratic time."""
+"""Bytes that may be checked for faults: so many, and so many for each byte received. A value that
+comes in a thousand chunks is not checked after each: that would take quadratic time."""

@@ -21,29 +21,29 @@ class Replay:
     """A ``receive`` that gives the same body again and again, and never waits."""
 
     def __init__(self, body: bytes = b'{"key": "aw=="}', most: int = 3) -> None:
-        self._event = {"type": "http.request", "body": body, "more_body": False}
+        self._message = {"type": "http.request", "body": body, "more_body": False}
         self._most = most
         self.calls = 0
 
     async def __call__(self) -> Message:
         self.calls += 1
         assert self.calls <= self._most, "it is asked for ever"
-        return self._event
+        return self._message
 
 
 class Client:
-    """A server's ``receive``: these events, and at last the leave, after which nothing comes."""
+    """A server's ``receive``: these messages, then the disconnect, then nothing more."""
 
-    def __init__(self, *events: Message) -> None:
-        self._events = [*events, {"type": "http.disconnect"}]
+    def __init__(self, *messages: Message) -> None:
+        self._messages = [*messages, {"type": "http.disconnect"}]
 
     async def __call__(self) -> Message:
-        if not self._events:
+        if not self._messages:
             await anyio.sleep_forever()
-        return self._events.pop(0)
+        return self._messages.pop(0)
 
-    async def send(self, event: Message) -> None:
-        raise AssertionError(event)
+    async def send(self, message: Message) -> None:
+        raise AssertionError(message)
 
 
 def request(receive: Receive, headers: Headers = ()) -> Request:
@@ -51,11 +51,11 @@ def request(receive: Receive, headers: Headers = ()) -> Request:
     return Request(scope, receive, Client().send)
 
 
-def piece(body: bytes, *, more: bool) -> Message:
+def chunk(body: bytes, *, more: bool) -> Message:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-async def test_behind_a_body_that_is_replayed_nobody_is_heard_to_leave() -> None:
+async def test_behind_a_body_that_is_replayed_no_disconnect_is_received() -> None:
     body = RequestBody(request(Replay()))
     assert await body.read(LIMIT, whole=True) == b'{"key": "aw=="}'
     assert (await body.after())["type"] == "http.request"
@@ -76,22 +76,22 @@ async def test_a_stream_whose_body_is_replayed_has_one_request() -> None:
     assert await source.disconnected() is False
 
 
-async def test_the_leave_of_a_client_is_heard_after_the_rest_of_its_body() -> None:
-    client = Client(piece(b"{}", more=True), piece(b"{}", more=True), piece(b"", more=False))
+async def test_the_disconnect_of_a_client_is_received_after_the_rest_of_its_body() -> None:
+    client = Client(chunk(b"{}", more=True), chunk(b"{}", more=True), chunk(b"", more=False))
     body = RequestBody(request(client))
     assert await body.read(LIMIT, whole=False) == b"{}"
     assert await body.after() == {"type": "http.disconnect"}
 
 
-async def test_the_leave_of_a_client_is_heard_after_a_whole_body() -> None:
-    client = Client(piece(b"{}", more=False))
+async def test_the_disconnect_of_a_client_is_received_after_a_whole_body() -> None:
+    client = Client(chunk(b"{}", more=False))
     source = HttpInput(request(client), LIMIT)
     assert [await source.next(), await source.next()] == [b"{}", None]
     assert await source.disconnected() is True
 
 
 @pytest.mark.parametrize("ended", [True, False])
-async def test_a_client_that_has_left_is_heard_at_once(ended: bool) -> None:
+async def test_a_client_that_has_disconnected_is_noticed_at_once(ended: bool) -> None:
     assert await disconnected(Client(), ended=ended) is True
 
 
@@ -117,8 +117,8 @@ async def test_others_have_their_turn_while_a_long_message_is_looked_at() -> Non
             await asyncio.sleep(0)
 
     other = asyncio.create_task(count())
-    events = Client({"type": "websocket.receive", "bytes": BRACKETS})
-    assert await SocketInput(events, len(BRACKETS)).next() == BRACKETS
+    messages = Client({"type": "websocket.receive", "bytes": BRACKETS})
+    assert await SocketInput(messages, len(BRACKETS)).next() == BRACKETS
     assert turns > 10
     other.cancel()
 
@@ -137,16 +137,16 @@ async def test_a_value_over_the_limit_is_refused_before_all_of_it_was_looked_at(
         def __add__(self, other: Any) -> "Seen":
             return Seen(bytes(self) + other)
 
-    events = Client({"type": "websocket.receive", "bytes": Seen(BRACKETS)})
+    messages = Client({"type": "websocket.receive", "bytes": Seen(BRACKETS)})
     with pytest.raises(BodyTooLarge):
-        await SocketInput(events, LIMIT).next()
+        await SocketInput(messages, LIMIT).next()
     assert 0 < Seen.end < len(BRACKETS) / 4
 
 
 async def test_the_rest_of_a_body_is_heard_by_one_reader_alone() -> None:
-    """Where a call has taken its time, somebody listens for the client's leave already."""
+    """Where a call has taken its time, somebody listens for the disconnect already."""
     readers, most = 0, 0
-    events = [piece(b"{}", more=True), piece(b" ", more=True), piece(b"", more=False)]
+    messages = [chunk(b"{}", more=True), chunk(b" ", more=True), chunk(b"", more=False)]
 
     async def receive() -> Message:
         nonlocal readers, most
@@ -154,9 +154,9 @@ async def test_the_rest_of_a_body_is_heard_by_one_reader_alone() -> None:
         most = max(most, readers)
         await anyio.wait_all_tasks_blocked()
         readers -= 1
-        if not events:
+        if not messages:
             await anyio.sleep_forever()
-        return events.pop(0)
+        return messages.pop(0)
 
     body = RequestBody(request(receive))
     assert await body.read(LIMIT, whole=False) == b"{}"
@@ -167,10 +167,10 @@ async def test_the_rest_of_a_body_is_heard_by_one_reader_alone() -> None:
     listener.cancel()
 
 
-@pytest.mark.parametrize("piece_bytes", [1, 3, 100])
+@pytest.mark.parametrize("chunk_bytes", [1, 3, 100])
 @pytest.mark.parametrize("text", [b"[" * 20_000, b'{"key": "' + b"a" * 20_000, b" " * 20_000])
-async def test_a_value_in_many_pieces_is_probed_in_linear_time(
-    text: bytes, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
+async def test_a_value_in_many_chunks_is_probed_in_linear_time(
+    text: bytes, chunk_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     probed = 0
 
@@ -179,22 +179,22 @@ async def test_a_value_in_many_pieces_is_probed_in_linear_time(
         probed += len(begun)
 
     monkeypatch.setattr(request_values, "check_begun", count)
-    pieces = [text[at : at + piece_bytes] for at in range(0, len(text), piece_bytes)]
-    socket = SocketInput(Client(*({"type": "websocket.receive", "bytes": one} for one in pieces)),
+    chunks = [text[at : at + chunk_bytes] for at in range(0, len(text), chunk_bytes)]
+    socket = SocketInput(Client(*({"type": "websocket.receive", "bytes": one} for one in chunks)),
                          10**6)  # fmt: skip
-    body = HttpInput(request(Client(*(piece(one, more=True) for one in pieces))), 10**6)
-    for source, sent in ((socket, len(text) + len(pieces)), (body, len(text))):
+    body = HttpInput(request(Client(*(chunk(one, more=True) for one in chunks))), 10**6)
+    for source, sent in ((socket, len(text) + len(chunks)), (body, len(text))):
         probed = 0
         with pytest.raises(ClientDisconnected):
             await source.next()
         assert probed <= 4 * sent + 4 * 4096
 
 
-@pytest.mark.parametrize("piece_bytes", [1, 5, 1000])
-async def test_a_fault_in_a_small_value_is_told_before_it_is_whole(piece_bytes: int) -> None:
+@pytest.mark.parametrize("chunk_bytes", [1, 5, 1000])
+async def test_a_fault_in_a_small_value_is_reported_before_it_is_whole(chunk_bytes: int) -> None:
     text = b'{"create_request": {"key": nonsense'
-    pieces = [text[at : at + piece_bytes] for at in range(0, len(text), piece_bytes)]
-    source = HttpInput(request(Client(*(piece(one, more=True) for one in pieces))), LIMIT)
+    chunks = [text[at : at + chunk_bytes] for at in range(0, len(text), chunk_bytes)]
+    source = HttpInput(request(Client(*(chunk(one, more=True) for one in chunks))), LIMIT)
     with pytest.raises(DecodeError):
         await source.next()
 
@@ -212,12 +212,12 @@ async def test_a_fault_in_a_small_value_is_told_before_it_is_whole(piece_bytes: 
 async def test_a_body_that_was_announced_and_is_empty_is_refused(
     headers: list[tuple[bytes, bytes]], cause: str, whole: bool
 ) -> None:
-    for events in ([piece(b"", more=False)], [piece(b"", more=True), piece(b"", more=False)]):
+    for messages in ([chunk(b"", more=False)], [chunk(b"", more=True), chunk(b"", more=False)]):
         with pytest.raises(DecodeError) as refused:
-            await RequestBody(request(Client(*events), headers)).read(LIMIT, whole=whole)
+            await RequestBody(request(Client(*messages), headers)).read(LIMIT, whole=whole)
         assert cause in str(refused.value)
         with pytest.raises(DecodeError) as refused:
-            await HttpInput(request(Client(*events), headers), LIMIT).next()
+            await HttpInput(request(Client(*messages), headers), LIMIT).next()
         assert cause in str(refused.value)
 
 
@@ -232,15 +232,18 @@ async def test_a_body_that_was_announced_and_is_empty_is_refused(
     ],
 )
 async def test_a_body_that_is_honestly_empty_is_empty(headers: list[tuple[bytes, bytes]]) -> None:
-    read = RequestBody(request(Client(piece(b"", more=False)), headers)).read(LIMIT, whole=True)
+    read = RequestBody(request(Client(chunk(b"", more=False)), headers)).read(LIMIT, whole=True)
     assert await read == b""
-    assert await HttpInput(request(Client(piece(b"", more=False)), headers), LIMIT).next() is None
+    assert await HttpInput(request(Client(chunk(b"", more=False)), headers), LIMIT).next() is None
 
 
 async def test_blanks_are_a_body() -> None:
     headers = [(b"content-length", b"3")]
-    for events in ([piece(b"   ", more=False)], [piece(b"  ", more=True), piece(b" ", more=False)]):
+    for messages in (
+        [chunk(b"   ", more=False)],
+        [chunk(b"  ", more=True), chunk(b" ", more=False)],
+    ):
         for whole in (True, False):
-            body = await RequestBody(request(Client(*events), headers)).read(LIMIT, whole=whole)
+            body = await RequestBody(request(Client(*messages), headers)).read(LIMIT, whole=whole)
             assert not body.strip()
-        assert await HttpInput(request(Client(*events), headers), LIMIT).next() is None
+        assert await HttpInput(request(Client(*messages), headers), LIMIT).next() is None

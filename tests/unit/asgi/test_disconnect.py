@@ -1,4 +1,4 @@
-"""A client that leaves while its call is under way."""
+"""A client that disconnects while its call is under way."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -22,24 +22,24 @@ async def during(receive: Receive, call: Coroutine[object, object, T]) -> T:
 
 
 class Client:
-    """It stays until it is told to leave."""
+    """It stays connected until it is to disconnect."""
 
     def __init__(self) -> None:
-        self.leaves = asyncio.Event()
+        self.disconnects = asyncio.Event()
         self.listened = asyncio.Event()
         self.cancelled = False
 
     async def receive(self) -> Message:
         self.listened.set()
         try:
-            await self.leaves.wait()
+            await self.disconnects.wait()
         except asyncio.CancelledError:
             self.cancelled = True
             raise
         return {"type": "http.disconnect"}
 
 
-async def test_a_call_is_cancelled_when_its_client_leaves() -> None:
+async def test_a_call_is_cancelled_when_its_client_disconnects() -> None:
     client, cancelled = Client(), asyncio.Event()
 
     async def call() -> None:
@@ -48,13 +48,13 @@ async def test_a_call_is_cancelled_when_its_client_leaves() -> None:
         finally:
             cancelled.set()
 
-    async def leave() -> None:
+    async def disconnect() -> None:
         await client.listened.wait()
-        client.leaves.set()
+        client.disconnects.set()
 
     with anyio.fail_after(10):
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(leave())
+            tasks.create_task(disconnect())
             with pytest.raises(ClientDisconnected):
                 await during(client.receive, call())
     assert cancelled.is_set()
@@ -82,7 +82,7 @@ async def test_the_server_ends_the_listening_not_we() -> None:
         assert await during(client.receive, call()) == "done"
         await anyio.wait_all_tasks_blocked()
         assert not client.cancelled
-        client.leaves.set()
+        client.disconnects.set()
         await anyio.wait_all_tasks_blocked()
 
 
@@ -94,7 +94,7 @@ async def test_a_cancellation_of_the_hosts_own_is_passed_on() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    client.leaves.set()
+    client.disconnects.set()
     await anyio.wait_all_tasks_blocked()
 
 

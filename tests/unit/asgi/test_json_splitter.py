@@ -1,4 +1,4 @@
-"""JSON values in bodies that come in pieces."""
+"""JSON values in bodies that come in chunks."""
 
 import json
 from itertools import pairwise
@@ -18,12 +18,12 @@ JSON = st.recursive(
 BLANKS = st.sampled_from([b"", b" ", b"\n", b"\r\n\t "])
 
 
-def split(pieces: list[bytes]) -> list[bytes]:
-    """All values of a body in *pieces*."""
+def split(chunks: list[bytes]) -> list[bytes]:
+    """All values of a body in *chunks*."""
     splitter = Splitter()
-    values = [value for piece in pieces for value in splitter.feed(piece)]
-    left = splitter.close()
-    return [*values, left] if left else values
+    values = [value for chunk in chunks for value in splitter.feed(chunk)]
+    rest = splitter.close()
+    return [*values, rest] if rest else values
 
 
 def cut(text: bytes, places: list[int]) -> list[bytes]:
@@ -57,12 +57,12 @@ def test_a_value_is_there_with_its_last_byte(document: object) -> None:
 
 
 @given(st.binary(), st.lists(st.integers(min_value=0)))
-def test_garbage_is_split_alike_whole_and_in_pieces(text: bytes, places: list[int]) -> None:
+def test_garbage_is_split_alike_whole_and_in_chunks(text: bytes, places: list[int]) -> None:
     assert split(cut(text, places)) == split([text])
 
 
 @pytest.mark.parametrize(
-    ("pieces", "values"),
+    ("chunks", "values"),
     [
         pytest.param([b'"a\\', b'"', b'b"'], [b'"a\\"b"'], id="an escape cut in two"),
         pytest.param([b"12", b"3 4"], [b"123", b"4"], id="numbers end with a delimiter"),
@@ -75,5 +75,5 @@ def test_garbage_is_split_alike_whole_and_in_pieces(text: bytes, places: list[in
         pytest.param([b"[}"], [b"[}"], id="mixed brackets end where the codec will stop"),
     ],
 )
-def test_values_end_where_they_should(pieces: list[bytes], values: list[bytes]) -> None:
-    assert split(pieces) == values
+def test_values_end_where_they_should(chunks: list[bytes], values: list[bytes]) -> None:
+    assert split(chunks) == values
