@@ -1,4 +1,4 @@
-"""An answer as server-sent events, with comments that keep the line alive.
+"""A response as server-sent events, with comments that keep the connection alive.
 
 Source: HTML Standard, Server-sent events.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.types import Send
 
-from etcd_asgi.asgi.response_stream import Flow
+from etcd_asgi.asgi.response_stream import ResponseStream
 from etcd_asgi.asgi.responses import CANCELLED, send_error
 from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.stream_output import write
@@ -32,40 +32,40 @@ _RETRY_MS = (1000, 3000)
 _MESSAGE, _ERROR = b"message", b"error"
 
 
-class Events:
-    """The answer to one request, event by event.
+class EventResponse:
+    """The response to one request, as server-sent events.
 
     Args:
-        send: where to.
-        call: whose messages they are.
+        send: of the request.
+        call: its messages become the events.
     """
 
-    __slots__ = ("_beat", "_call", "_flow", "_gone", "_lock", "_loop", "_sent", "_timer")
+    __slots__ = ("_beat", "_call", "_lock", "_loop", "_on_disconnect", "_sent", "_stream", "_timer")
 
     def __init__(self, send: Send, call: Call) -> None:
-        self._flow = Flow(send)
+        self._stream = ResponseStream(send)
         self._call = call
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
         self._sent = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.Task[None] | None = None
-        self._gone: Callable[[], None] | None = None
+        self._on_disconnect: Callable[[], None] | None = None
 
     @property
     def begun(self) -> bool:
-        """Whether the head has gone out."""
-        return self._flow.begun
+        """True once the head has been sent."""
+        return self._stream.begun
 
-    def start(self, gone: Callable[[], None]) -> None:
-        """Send a comment whenever nothing else is sent for a while; *gone* when nobody reads."""
-        if self._gone is None:
-            self._gone = gone
+    def start(self, on_disconnect: Callable[[], None]) -> None:
+        """Send a comment after each pause; call *on_disconnect* when one cannot be sent."""
+        if self._on_disconnect is None:
+            self._on_disconnect = on_disconnect
             self._sent = self._loop.time()
             self._wait(self._call.limits.heartbeat)
 
     async def convert(self, message: Any) -> bytes | None:
-        """Convert a message to an event; a watch has told its state how it counts."""
+        """Convert a message to an SSE event; for a watch its state names the kind."""
         name, event_id, watch = _MESSAGE, b"", self._call.watch
         if watch is not None:
             event = watch.event
@@ -78,41 +78,41 @@ class Events:
         return event_of(name, data, event_id)
 
     async def add(self, event: bytes) -> None:
-        """Send an event. The head goes out before the first.
+        """Send an SSE event, the head before the first.
 
         Raises:
-            ClientDisconnected: the server says that nobody is there to read it.
+            ClientDisconnected: the server reports it.
         """
         async with self._lock:
             if not self.begun:
                 event = await self._begin() + event
-            await self._flow.add(event)
+            await self._stream.add(event)
             self._sent = self._loop.time()
 
     async def end(self) -> None:
-        """End the answer as etcd ended the call, with OK."""
+        """End the response as etcd ended the call, with OK."""
         self.close()
         with suppress(ClientDisconnected):
             async with self._lock:
-                await self._flow.end(b"" if self.begun else await self._begin())
+                await self._stream.end(b"" if self.begun else await self._begin())
 
     async def fail(self, error: UpstreamError) -> None:
-        """End the answer with an error: its own HTTP status if nothing was sent, else an event."""
+        """End with an error: with its HTTP status if nothing was sent, else as an event."""
         self.close()
-        flavour, flow = self._call.method.flavour, self._flow
+        flavour, stream = self._call.method.flavour, self._stream
         body = flavour.stream_error(error.code, error.message)
         with suppress(ClientDisconnected):
             async with self._lock:
                 if self.begun:
-                    await flow.end(event_of(_ERROR, body.rstrip(b"\n")))
+                    await stream.end(event_of(_ERROR, body.rstrip(b"\n")))
                 elif error.local:
-                    await send_error(flow.emit, flavour, error.code, error.message)
+                    await send_error(stream.emit, flavour, error.code, error.message)
                 else:
-                    await flow.begin(flavour.http_status(error.code), _JSON)
-                    await flow.end(body)
+                    await stream.begin(flavour.http_status(error.code), _JSON)
+                    await stream.end(body)
 
     async def abandon(self) -> None:
-        """End for a client that left. Some middleware waits for an answer, whoever reads it."""
+        """End for a client that has disconnected: some middleware still waits for a response."""
         self.drop()
         await self.fail(UpstreamError(Code.CANCELLED, CANCELLED, local=True))
 
@@ -122,14 +122,14 @@ class Events:
             self._timer.cancel()
 
     def drop(self) -> None:
-        """Leave nothing running, not even a comment on its way."""
+        """Send no more comments, not even one on its way."""
         self.close()
         if self._beat is not None:
             self._beat.cancel()
 
     async def _begin(self) -> bytes:
-        """Send the head; gives what stands before the first event."""
-        await self._flow.begin(200, _HEADERS)
+        """Send the head; return the bytes before the first event."""
+        await self._stream.begin(200, _HEADERS)
         return retry(randrange(*_RETRY_MS))  # noqa: S311 - no secret
 
     def _wait(self, seconds: float) -> None:
@@ -141,7 +141,7 @@ class Events:
         if silence < pause:
             self._wait(pause - silence)
             return
-        if not self._lock.locked():  # else something is on its way, to a reader that is slow
+        if not self._lock.locked():  # else something is being sent, to a slow client
             self._beat = self._loop.create_task(self._send_beat())
         self._wait(pause)
 
@@ -149,28 +149,28 @@ class Events:
         try:
             await self.add(COMMENT)
         except Exception:  # noqa: BLE001 - a server may raise what it likes
-            assert self._gone is not None
-            self._gone()
+            assert self._on_disconnect is not None
+            self._on_disconnect()
 
 
 COMMENT = b":\n\n"
-"""A reader of events passes over it."""
+"""A comment, which clients ignore."""
 
 WAITING = b": waiting for etcd\n\n"
 
 
 def event_of(name: bytes, data: bytes, last_id: bytes = b"") -> bytes:
-    """A server-sent event.
+    """Write an SSE event.
 
     Args:
         name: its type.
         data: one line.
-        last_id: what a browser tells when it connects again; empty: what it had before.
+        last_id: the browser sends it when it connects again; empty: it keeps the one before.
     """
     id_line = b"id: %b\n" % last_id if last_id else b""
     return b"event: %b\n%bdata: %b\n\n" % (name, id_line, data)
 
 
 def retry(milliseconds: int) -> bytes:
-    """How long a browser waits before it connects again."""
+    """Write the time that a browser waits before it connects again."""
     return b"retry: %d\n\n" % milliseconds

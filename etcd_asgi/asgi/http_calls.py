@@ -1,4 +1,4 @@
-"""Calls over HTTP: a request is admitted, and handed to the endpoint of its form."""
+"""Calls over HTTP: each request is admitted, and handed to the endpoint of its form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from etcd_asgi.policy.admission import Admission
 
 
 class HttpCalls:
-    """Handles the HTTP requests for RPCs.
+    """The HTTP requests for RPCs.
 
     Args:
         admission: of the gateway.

@@ -1,8 +1,8 @@
 """Content negotiation: the form of a response, and whether bytes are base64 or text.
 
-The media type parameter ``bytes`` says it: that of Content-Type for the body, that of Accept for
+The media type parameter ``bytes`` names it: that of Content-Type for the body, that of Accept for
 the response. Where the best range of Accept names none, the response is in the mode of the body, as
-nobody writes text and wants to read base64. A WebSocket has no such headers: there the query says
+nobody writes text and wants to read base64. A WebSocket has no such headers: there the query names
 it.
 """
 
@@ -19,13 +19,12 @@ from etcd_asgi.errors import DecodeError, Denied
 EVENTS = "text/event-stream"
 FILE = "application/octet-stream"
 
-_ANSWERS = frozenset({"*/*", "application/*", "text/*", JSON, EVENTS})
-"""The media ranges that an answer can be in; parameters of others are not ours."""
-
+_RESPONSE_TYPES = frozenset({"*/*", "application/*", "text/*", JSON, EVENTS})
+"""Media ranges of responses; parameters of others are ignored."""
 
 _MAX_QUERY_FIELDS = 100
 _LONGEST = 8192
-"""Characters of a header that are looked at. Some servers take headers of many MiB."""
+"""Characters of a header that are read. Some servers take headers of many MiB."""
 
 
 class Form(Enum):
@@ -46,7 +45,7 @@ def negotiate(content_type: str, accept: str) -> tuple[Form, Modes]:
     """Choose the form and the byte modes that the headers of a request ask for.
 
     Args:
-        content_type: of the request, of bounded length, as the outcome is remembered.
+        content_type: of the request, of limited length, as the result is cached.
         accept: the same.
 
     Raises:
@@ -65,21 +64,21 @@ def modes(content_type: str, accept: str) -> Modes:
     """Read the modes that the headers of a request ask for.
 
     Raises:
-        DecodeError: the body has its bytes in a way that nobody knows.
-        Denied: the response should have.
+        DecodeError: Content-Type names an unknown mode.
+        Denied: Accept does.
     """
     _, parameters = _parsed(content_type[:_LONGEST])
     given = parameters.get(PARAMETER, BASE64)
     if given not in (TEXT, BASE64):
         raise DecodeError(f"Content-Type has {_unknown(given)}")
-    return MODES[given == TEXT, (_answer(accept) or given) == TEXT]
+    return MODES[given == TEXT, (_response_mode(accept) or given) == TEXT]
 
 
 def socket_modes(query: bytes) -> Modes:
-    """What the query of a WebSocket asks for, both ways.
+    """Read the mode that the query of a WebSocket asks for, both ways.
 
     Raises:
-        DecodeError: a value that nobody knows, or more than one.
+        DecodeError: an unknown mode, or more than one.
     """
     try:
         fields = parse_qsl(
@@ -96,7 +95,7 @@ def socket_modes(query: bytes) -> Modes:
 
 
 def wants_events(accept: str) -> bool:
-    """Tell whether an Accept header names server-sent events."""
+    """Return True if an Accept header names server-sent events."""
     return _names(accept, EVENTS)
 
 
@@ -106,7 +105,7 @@ def _names(accept: str, media_type: str) -> bool:
     )
 
 
-def _answer(accept: str) -> str | None:
+def _response_mode(accept: str) -> str | None:
     """Read the mode that the best range of *accept* names; ``None`` if it names none.
 
     Of two that are equally good one that names a mode counts, and of two that do that of text.
@@ -115,18 +114,18 @@ def _answer(accept: str) -> str | None:
     chosen = None
     for one, parameters in _ranges(accept):
         quality = _quality(parameters)
-        if one not in _ANSWERS or not quality:
+        if one not in _RESPONSE_TYPES or not quality:
             continue
         given = parameters.get(PARAMETER)
-        if given not in _TELLING:
+        if given not in _RANKS:
             raise Denied(406, f"Accept has {_unknown(given)}")
-        rank = (quality, _TELLING[given])
+        rank = (quality, _RANKS[given])
         if rank > best:
             best, chosen = rank, given
     return chosen
 
 
-_TELLING = {None: 0, BASE64: 1, TEXT: 2}
+_RANKS = {None: 0, BASE64: 1, TEXT: 2}
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -134,7 +133,7 @@ def _ranges(accept: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _parsed(media_type: str) -> tuple[str, dict[str, str]]:
-    """A media type, and its parameters; of two with one name the first."""
+    """Split a media type from its parameters; of two with one name the first counts."""
     name, *rest = media_type.split(";")
     parameters: dict[str, str] = {}
     for one in rest:

@@ -1,12 +1,11 @@
-"""Answers that flow: JSON lines, and what every such answer has."""
+"""Responses of unknown length, and the one as lines of JSON."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
 
-from starlette.types import Message as Event
-from starlette.types import Send
+from starlette.types import Message, Send
 
 from etcd_asgi.asgi.responses import CANCELLED, Headers, emit, send_error
 from etcd_asgi.calls.call import Call
@@ -21,14 +20,15 @@ _UNTOUCHED = (
     (b"content-encoding", b"identity"),
     (b"x-accel-buffering", b"no"),
 )
-"""What keeps caches, compressing middleware and proxies from holding lines back."""
+"""Headers that keep caches, compressing middleware and proxies from holding lines back."""
 
 
-class Flow:
-    """The events of an answer whose length nobody knows.
+class ResponseStream:
+    """The ASGI messages of a response of unknown length.
 
     Raises:
-        ClientDisconnected: from every method, when the server says that nobody is there to read.
+        ClientDisconnected: by every method, when the server reports that the client has
+            disconnected.
     """
 
     __slots__ = ("_send", "begun")
@@ -36,7 +36,7 @@ class Flow:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.begun = False
-        """Whether the head has gone out."""
+        """True once the head has been sent."""
 
     async def begin(self, status: int, headers: Headers) -> None:
         """Send the head."""
@@ -44,64 +44,64 @@ class Flow:
         start = {"type": "http.response.start", "status": status}
         await self.emit({**start, "headers": [*headers, *_UNTOUCHED]})
 
-    async def add(self, piece: bytes) -> None:
-        """Send a piece, as one event."""
-        await self.emit({"type": "http.response.body", "body": piece, "more_body": True})
+    async def add(self, chunk: bytes) -> None:
+        """Send a chunk, as one ASGI message."""
+        await self.emit({"type": "http.response.body", "body": chunk, "more_body": True})
 
-    async def end(self, piece: bytes = b"") -> None:
-        """Send the last piece."""
-        await self.emit({"type": "http.response.body", "body": piece, "more_body": False})
+    async def end(self, chunk: bytes = b"") -> None:
+        """Send the last chunk."""
+        await self.emit({"type": "http.response.body", "body": chunk, "more_body": False})
 
-    async def emit(self, event: Event) -> None:
-        """Send any event."""
-        await emit(self._send, event)
+    async def emit(self, message: Message) -> None:
+        """Send any ASGI message."""
+        await emit(self._send, message)
 
 
-class Lines:
-    """The answer to one request, line by line. Each line is one event, whole and with its end.
+class LineResponse:
+    """The response to one request, line by line. Each line is one ASGI message.
 
     Source: grpc-gateway runtime/handler.go, ForwardResponseStream.
     """
 
-    __slots__ = ("_call", "_flow")
+    __slots__ = ("_call", "_stream")
 
     def __init__(self, send: Send, call: Call) -> None:
-        self._flow = Flow(send)
+        self._stream = ResponseStream(send)
         self._call = call
 
     async def convert(self, message: Any) -> bytes:
-        """The line of a message."""
+        """Convert a message to its line."""
         return b'{"result":%b}\n' % await write(self._call, message)
 
     async def add(self, line: bytes) -> None:
-        """Send a line. The head goes out before the first.
+        """Send a line, the head before the first.
 
         Raises:
-            ClientDisconnected: the server says that nobody is there to read it.
+            ClientDisconnected: the server reports it.
         """
-        if not self._flow.begun:
-            await self._flow.begin(200, (self._call.transcoder.content_type, _METADATA))
-        await self._flow.add(line)
+        if not self._stream.begun:
+            await self._stream.begin(200, (self._call.transcoder.content_type, _METADATA))
+        await self._stream.add(line)
 
     async def end(self) -> None:
-        """End the answer as etcd ended the call, with OK."""
+        """End the response as etcd ended the call, with OK."""
         with suppress(ClientDisconnected):
-            if not self._flow.begun:
+            if not self._stream.begun:
                 with_type = self._call.method.flavour.empty_stream_type
-                await self._flow.begin(200, (_TYPE,) if with_type else ())
-            await self._flow.end()
+                await self._stream.begin(200, (_TYPE,) if with_type else ())
+            await self._stream.end()
 
     async def fail(self, error: UpstreamError) -> None:
-        """End the answer with an error: its own HTTP status if nothing was sent, else a line."""
-        flow, flavour = self._flow, self._call.method.flavour
+        """End with an error: with its HTTP status if nothing was sent, else as a line."""
+        stream, flavour = self._stream, self._call.method.flavour
         with suppress(ClientDisconnected):
-            if not flow.begun and error.local:
-                await send_error(flow.emit, flavour, error.code, error.message)
+            if not stream.begun and error.local:
+                await send_error(stream.emit, flavour, error.code, error.message)
                 return
-            if not flow.begun:
-                await flow.begin(flavour.http_status(error.code), (_TYPE,))
-            await flow.end(flavour.stream_error(error.code, error.message))
+            if not stream.begun:
+                await stream.begin(flavour.http_status(error.code), (_TYPE,))
+            await stream.end(flavour.stream_error(error.code, error.message))
 
     async def abandon(self) -> None:
-        """End for a client that left. Some middleware waits for an answer, whoever reads it."""
+        """End for a client that has disconnected: some middleware still waits for a response."""
         await self.fail(UpstreamError(Code.CANCELLED, CANCELLED, local=True))

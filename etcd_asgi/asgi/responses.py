@@ -1,4 +1,4 @@
-"""Whole answers, as ASGI events."""
+"""Whole responses, as ASGI messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
 
 CANCELLED = "context canceled"
-"""What Go's gRPC says of a call that its caller gave up."""
+"""The text of Go's gRPC for a call that its caller gave up."""
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -28,17 +28,17 @@ _TEXT = (
 def send_json(
     send: Send, status: int, body: bytes, headers: Headers = (), content_type: bytes = _JSON
 ) -> Awaitable[None]:
-    """Answer with JSON."""
+    """Respond with JSON."""
     return _send(send, status, body, ((b"content-type", content_type), *headers))
 
 
 async def send_text(send: Send, status: int, text: str, headers: Headers = ()) -> None:
-    """Answer with a line of plain text, as Go's ``http.Error`` does."""
+    """Respond with a line of plain text, as Go's ``http.Error`` does."""
     await _send(send, status, text.encode() + b"\n", (*_TEXT, *headers))
 
 
 async def send_empty(send: Send, status: int, headers: Headers = ()) -> None:
-    """Answer with no body."""
+    """Respond with no body."""
     await _send(send, status, b"", headers)
 
 
@@ -58,17 +58,17 @@ async def after_short_body(request: Request) -> Send:
 def without_reading(request: Request) -> Send:
     """Return ``send`` for a response that is given before the request's body has been read.
 
-    It closes an HTTP/1 connection that has a body under way: what is left of the body would be
-    taken for the next request, or hold it up.
+    It closes an HTTP/1 connection that has a body under way: the rest of the body would be
+    taken for the next request, or delay it.
     """
     send = request.send
     if not request.holds_connection():
         return send
 
-    async def closing(event: Message) -> None:
-        if event["type"] == "http.response.start":
-            event = {**event, "headers": [*event["headers"], (b"connection", b"close")]}
-        await send(event)
+    async def closing(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
 
     return closing
 
@@ -81,11 +81,11 @@ async def send_error(
     status: int | None = None,
     headers: Headers = (),
 ) -> None:
-    """Answer with the *flavour*'s error body.
+    """Respond with the *flavour*'s error body.
 
     Args:
-        send: where to.
-        flavour: whose body and statuses.
+        send: of the request.
+        flavour: of its path.
         code: gRPC code.
         message: for the client.
         status: HTTP status, where it is not the one that stands for *code*.
@@ -100,7 +100,7 @@ async def send_error(
 
 
 async def send_denied(send: Send, flavour: Flavour, refusal: Denied) -> None:
-    """Answer with the host's refusal, in the *flavour*'s error body."""
+    """Respond with the host's refusal, in the *flavour*'s error body."""
     headers = [
         (name.lower().encode("latin-1"), _header_value(value))
         for name, value in refusal.headers.items()
@@ -110,29 +110,29 @@ async def send_denied(send: Send, flavour: Flavour, refusal: Denied) -> None:
 
 
 _OURS = frozenset({"content-type", "content-length", "transfer-encoding", "connection"})
-"""Headers that the answer has for itself."""
+"""Headers that the response has of its own."""
 
 
 def _header_value(text: str) -> bytes:
-    """*text* as a header may hold it: no line breaks, no controls."""
+    """Replace all characters that a header may not hold, such as line breaks."""
     printable = "".join(c if c.isprintable() else " " for c in text)
     return printable.encode("ascii", "replace")
 
 
 async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
-    for event in events(status, body, headers):
-        await emit(send, event)
+    for message in messages(status, body, headers):
+        await emit(send, message)
 
 
-async def emit(send: Send, event: Message) -> None:
+async def emit(send: Send, message: Message) -> None:
     """Send an ASGI message.
 
     Raises:
-        ClientDisconnected: the server says that nobody is there to read it.
-        SendFailed: it cannot be sent, for another reason or for this one.
+        ClientDisconnected: the server reports it.
+        SendFailed: it cannot be sent, for this reason or another.
     """
     try:
-        await send(event)
+        await send(message)
     except OSError:
         raise ClientDisconnected from None
     except (ClientDisconnected, SendFailed):
@@ -142,11 +142,11 @@ async def emit(send: Send, event: Message) -> None:
 
 
 _LOOK_TIME = 1.0
-"""Seconds in which a server tells of a disconnect that it knows of."""
+"""Seconds in which a server reports a disconnect that it knows of."""
 
 
 async def has_disconnected(receive: Receive) -> bool:
-    """Tell whether the client of a request that could not be answered has disconnected."""
+    """Return True if the client, to which no response could be sent, has disconnected."""
     try:
         async with asyncio.timeout(_LOOK_TIME):
             while not (await receive())["type"].endswith(".disconnect"):  # noqa: ASYNC110
@@ -158,8 +158,8 @@ async def has_disconnected(receive: Receive) -> bool:
     return True
 
 
-def events(status: int, body: bytes, headers: Headers) -> tuple[Message, Message]:
-    """The events of a whole answer."""
+def messages(status: int, body: bytes, headers: Headers) -> tuple[Message, Message]:
+    """Return the ASGI messages of a whole response."""
     length = (b"content-length", b"%d" % len(body))
     return (
         {"type": "http.response.start", "status": status, "headers": [*headers, length]},

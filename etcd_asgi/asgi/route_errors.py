@@ -1,4 +1,4 @@
-"""Requests that no RPC answers: unknown paths, other methods, and WebSockets that are refused.
+"""Responses to requests for no RPC: unknown paths, other methods, refused WebSockets.
 
 Source: grpc-gateway runtime/mux.go and runtime/errors.go; etcd server/embed/serve.go.
 """
@@ -16,11 +16,11 @@ from etcd_asgi.status import Code
 NOT_FOUND = "Not Found"
 NOT_ALLOWED = "Method Not Allowed"
 OUTSIDE = "404 page not found"
-"""For paths under no version prefix: Go's own mux answers these in every release of etcd."""
+"""For paths under no version prefix: the text of Go's own mux, in every release of etcd."""
 
 
 async def not_found(request: Request, send: Send, flavour: Flavour) -> None:
-    """No RPC has this path under its version prefix."""
+    """Respond to a path under a version prefix that is no RPC's."""
     send = _without_body(request, send)
     if flavour.json_routing:
         await send_error(send, flavour, Code.NOT_FOUND, NOT_FOUND)
@@ -29,12 +29,12 @@ async def not_found(request: Request, send: Send, flavour: Flavour) -> None:
 
 
 async def outside(request: Request, send: Send) -> None:
-    """The path is under no version prefix."""
+    """Respond to a path under no version prefix."""
     await send_text(_without_body(request, send), 404, OUTSIDE)
 
 
 async def wrong_method(request: Request, send: Send, flavour: Flavour) -> None:
-    """The path is an RPC's, and the method is not POST."""
+    """Respond to a method other than POST on the path of an RPC."""
     send, status = _without_body(request, send), flavour.wrong_method_status
     if flavour.json_routing:
         await send_error(send, flavour, Code.UNIMPLEMENTED, NOT_ALLOWED, status=status)
@@ -43,12 +43,12 @@ async def wrong_method(request: Request, send: Send, flavour: Flavour) -> None:
 
 
 async def options(send: Send) -> None:
-    """OPTIONS: etcd answers 200 and nothing. CORS headers are the host's middleware's to add."""
+    """Respond to OPTIONS as etcd does: 200 and nothing. CORS is for the host's middleware."""
     await send_empty(send, 200)
 
 
 async def get_only(request: Request, send: Send) -> None:
-    """A method other than GET on a neighbour of the API."""
+    """Respond to a method other than GET on a path beside the API."""
     allow = ((b"allow", b"GET"),)
     await send_text(_without_body(request, send), 405, NOT_ALLOWED, allow)
 
@@ -58,7 +58,7 @@ async def refuse_websocket(request: Request, flavour: Flavour, error: Denied | N
 
     Args:
         request: the handshake.
-        flavour: whose error body it is.
+        flavour: of the error body.
         error: the reason; ``None``: the path is under no version prefix.
     """
     send = request.send
@@ -68,8 +68,8 @@ async def refuse_websocket(request: Request, flavour: Flavour, error: Denied | N
         await emit(send, {"type": "websocket.close", "code": 1008, "reason": reason})
         return
 
-    async def as_websocket(event: Message) -> None:
-        await emit(send, {**event, "type": f"websocket.{event['type']}"})
+    async def as_websocket(message: Message) -> None:
+        await emit(send, {**message, "type": f"websocket.{message['type']}"})
 
     if error is None:
         await send_text(as_websocket, 404, OUTSIDE)
@@ -78,12 +78,12 @@ async def refuse_websocket(request: Request, flavour: Flavour, error: Denied | N
 
 
 def _without_body(request: Request, send: Send) -> Send:
-    """*send*, or for a HEAD request one that keeps the headers and drops the body."""
+    """Return *send*, for a HEAD request one that drops the body."""
     if request.method != "HEAD":
         return send
 
-    async def headers_only(event: Message) -> None:
-        dropped = event["type"] == "http.response.body"
-        await emit(send, {**event, "body": b""} if dropped else event)
+    async def headers_only(message: Message) -> None:
+        dropped = message["type"] == "http.response.body"
+        await emit(send, {**message, "body": b""} if dropped else message)
 
     return headers_only

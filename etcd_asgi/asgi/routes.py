@@ -19,17 +19,17 @@ DEFAULT_VERSIONS: Mapping[str, str] = {"v3": "3.6", "v3beta": "3.5"}
 
 
 class Routes:
-    """What is served where.
+    """The methods by their paths, and the flavours by their prefixes.
 
     Args:
         versions: version prefix to name of flavour.
         limits: of the requests.
         upstream: where calls go.
         waiting: carries those that wait for a lock or an election.
-        bounds: of all calls of the gateway.
+        bounds: limits of all calls of the gateway.
 
     Raises:
-        ValueError: a prefix or flavour that cannot be.
+        ValueError: a prefix or flavour is not valid.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Routes:
         """By prefix, in the order given."""
 
         self.first = next(iter(self.flavours.values()))
-        """The flavour of what is outside of every prefix."""
+        """The flavour of the paths outside of every prefix."""
 
         counted = WaitingUpstream(upstream, waiting)
         self.by_path = {
@@ -56,7 +56,7 @@ class Routes:
         }
 
     def flavour_of(self, path: str) -> Flavour | None:
-        """The flavour of the version prefix that *path* is under, if it is under one."""
+        """Return the flavour of the version prefix of *path*, if it has one."""
         return self.flavours.get(path[1:].partition("/")[0])
 
     def find(self, path: str, one: Flavour) -> Method | None:
@@ -74,15 +74,14 @@ def _flavours(versions: object) -> dict[str, Flavour]:
             raise wrong_type("a prefix in versions= is one path segment, such as 'v3'", prefix)
         if not _SEGMENT.fullmatch(prefix) or prefix in (".", ".."):
             raise ValueError(f"a prefix in versions= is one path segment, not {prefix!r}")
-        if prefix in _TAKEN:
+        if prefix in _OWN_NAMES:
             raise ValueError(f"a prefix in versions= must not be {prefix!r}: that path is served")
     return {prefix: flavour(name) for prefix, name in versions.items()}
 
 
-_TAKEN = frozenset(
+_OWN_NAMES = frozenset(
     {"client.d.ts", "client.js", "explorer", "grant", "health", "livez", "readyz", "version"}
 )
 """Paths of the gateway beside the prefixes."""
-
 
 _SEGMENT = re.compile(r"[^/?#%\\\s\x00-\x1f\x7f]+")

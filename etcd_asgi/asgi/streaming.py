@@ -28,7 +28,7 @@ class Response(Output, Protocol):
         ...
 
     async def fail(self, error: UpstreamError) -> None:
-        """End it with an error: its own HTTP status if nothing was sent."""
+        """End it with an error: with its HTTP status if nothing was sent."""
         ...
 
     async def abandon(self) -> None:
@@ -37,7 +37,7 @@ class Response(Output, Protocol):
 
 
 class Streaming:
-    """Carries streaming calls, and knows those that are open."""
+    """The streaming calls that are open over HTTP."""
 
     def __init__(self, streams: OpenStreams) -> None:
         self._streams = streams

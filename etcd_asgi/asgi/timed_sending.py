@@ -1,4 +1,4 @@
-"""Sending what clients may leave waiting: long responses, in slices, each with a time."""
+"""Long responses, sent in slices, each with a time limit."""
 
 from __future__ import annotations
 
@@ -17,36 +17,35 @@ logger = logging.getLogger("etcd_asgi")
 SLICE_BYTES = 256 * 1024
 """Longest ASGI message of a body: what a client that stalls has not taken stays this small."""
 
-
 BUFFERED_BYTES = 64 * 1024
 """Shorter responses are sent before their clients take them: they stay in the buffers of servers
 and of the operating system."""
 
 
 async def send_long(
-    send: Send, answer: bytes | LargeResponse, fields: Headers, stall: float
+    send: Send, response: bytes | LargeResponse, fields: Headers, stall: float
 ) -> None:
-    """Send a response with status 200 that a client may leave waiting.
+    """Send a long response with status 200.
 
     Args:
-        send: the client's.
-        answer: the response; a large one goes out in slices.
+        send: of the request.
+        response: a large one is sent in slices.
         fields: headers, in addition to its length.
-        stall: seconds for which the client may take nothing of it.
+        stall: seconds for which the client may take none of it.
 
     Raises:
-        ClientStalled: it took nothing for so long.
-        ClientDisconnected: the server says that it has disconnected.
+        ClientStalled: it took none for so long.
+        ClientDisconnected: the server reports it.
         SendFailed: see :func:`etcd_asgi.asgi.responses.emit`.
     """
-    if isinstance(answer, LargeResponse):
-        length, pieces = answer.size, answer.take()
+    if isinstance(response, LargeResponse):
+        length, chunks = response.size, response.take()
     else:
-        length, pieces = len(answer), iter((answer,))
+        length, chunks = len(response), iter((response,))
     head = [*fields, (b"content-length", b"%d" % length)]
     await emit(send, {"type": "http.response.start", "status": 200, "headers": head})
     try:
-        for part in _slices(pieces):
+        for part in _slices(chunks):
             async with asyncio.timeout(stall):
                 await emit(send, _body(part, more=True))
         await emit(send, _body(b"", more=False))
@@ -54,10 +53,10 @@ async def send_long(
         raise stalled(stall) from None
 
 
-def _slices(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    for piece in pieces:
-        for at in range(0, len(piece), SLICE_BYTES):
-            yield piece[at : at + SLICE_BYTES]
+def _slices(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for at in range(0, len(chunk), SLICE_BYTES):
+            yield chunk[at : at + SLICE_BYTES]
 
 
 def _body(part: bytes, *, more: bool) -> Message:

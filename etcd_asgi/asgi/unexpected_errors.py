@@ -1,4 +1,4 @@
-"""Errors that no endpoint expects: whether a client has just left, and the lines in the log."""
+"""Errors that no endpoint expects: disconnects among them, and logged."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ logger = logging.getLogger("etcd_asgi")
 def log_error(text: str, path: str, error: Exception) -> None:
     """Log an error, with its traceback unless it is from sending.
 
-    Most often an answer cannot be sent because its client has disconnected, and not every server
-    tells so: a client shall not be able to fill the log.
+    Most often a response cannot be sent because its client has disconnected, which not every server
+    reports: a client shall not be able to fill the log.
     """
     if isinstance(error, SendFailed):
         logger.warning(f"{text}: it cannot be sent: %r", path, error.__cause__)  # noqa: G004
@@ -28,7 +28,7 @@ def log_error(text: str, path: str, error: Exception) -> None:
 
 
 async def is_disconnect(error: Exception, receive: Receive) -> bool:
-    """Tell whether a request has ended in *error* as its client has disconnected.
+    """Return True if a request has ended in *error* as its client has disconnected.
 
     Servers, and middleware of the host, raise errors of many kinds where they cannot send.
     """

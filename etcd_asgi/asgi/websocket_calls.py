@@ -1,4 +1,4 @@
-"""Calls over WebSockets: a handshake is admitted or refused, and the socket handed on."""
+"""Calls over WebSockets: each handshake is admitted, and handed to the endpoint."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from etcd_asgi.upstream import complaint
 
 
 class WebSocketCalls:
-    """Handles WebSockets.
+    """The WebSockets of a gateway.
 
     Args:
         admission: of the gateway.
-        routes: the paths that they may name.
+        routes: their paths.
         endpoint: makes a call over an accepted socket.
     """
 
@@ -71,7 +71,7 @@ class WebSocketCalls:
 
 
 async def _break(error: Exception, path: str, send: Send) -> None:
-    """Close a WebSocket for an error that its client is not told."""
+    """Log an error that is not for the client, and close the WebSocket."""
     if complaint() is None:
         log_error("error in a WebSocket of %r", path, error)
     with suppress(Exception):  # the client may have disconnected

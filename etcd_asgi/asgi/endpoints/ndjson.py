@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.request_values import HttpInput
-from etcd_asgi.asgi.response_stream import Lines
+from etcd_asgi.asgi.response_stream import LineResponse
 from etcd_asgi.asgi.streaming import Streaming
 from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.stream import StreamCall
 
 
 class StreamEndpoint:
-    """Responds to requests for streaming RPCs with lines."""
+    """The endpoint of streaming RPCs as lines."""
 
     def __init__(self, streaming: Streaming) -> None:
         self._streaming = streaming
@@ -22,4 +22,4 @@ class StreamEndpoint:
         The head goes out with the first line, so that an error before it has its HTTP status.
         """
         stream = StreamCall(call, HttpInput(request, call.limits.max_body_bytes))
-        await self._streaming.carry(stream, Lines(request.send, call), request)
+        await self._streaming.carry(stream, LineResponse(request.send, call), request)

@@ -19,7 +19,7 @@ from starlette.types import Send
 from etcd_asgi.asgi.negotiation import FILE
 from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.request_values import HttpInput
-from etcd_asgi.asgi.response_stream import Flow
+from etcd_asgi.asgi.response_stream import ResponseStream
 from etcd_asgi.asgi.responses import CANCELLED, send_error
 from etcd_asgi.asgi.streaming import Streaming
 from etcd_asgi.calls.call import Call
@@ -40,7 +40,7 @@ DAMAGED = "the snapshot does not match its SHA-256 digest"
 
 
 class SnapshotEndpoint:
-    """Responds to requests for a snapshot with a file."""
+    """The endpoint of snapshots as files."""
 
     def __init__(self, streaming: Streaming) -> None:
         self._streaming = streaming
@@ -57,34 +57,34 @@ class SnapshotEndpoint:
 
 
 class SnapshotFile:
-    """The response with the file. The digest goes out last, once it is known to be right."""
+    """The response with the file. The digest is sent last, once it has been found right."""
 
     def __init__(self, send: Send, flavour: Flavour) -> None:
-        self._flow = Flow(send)
+        self._stream = ResponseStream(send)
         self._flavour = flavour
         self._digest = sha256()
         self._held = b""
-        """The end of what has come: the digest, if nothing follows."""
+        """The end of the data received: the digest, if nothing follows."""
 
     async def convert(self, message: Any) -> bytes:
-        """What a ``SnapshotResponse`` adds to the file."""
+        """Return the part of the file in a ``SnapshotResponse``."""
         blob: bytes = message.blob
         return blob
 
     async def add(self, blob: bytes) -> None:
-        """Send what has come, except its end.
+        """Send the data received, except its end.
 
         Raises:
-            ClientDisconnected: the server says that nobody is there to read it.
+            ClientDisconnected: the server reports it.
         """
         data = self._held + blob
-        piece, self._held = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
-        if not piece:
+        chunk, self._held = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+        if not chunk:
             return
-        self._digest.update(piece)
-        if not self._flow.begun:
-            await self._flow.begin(200, _HEADERS)
-        await self._flow.add(piece)
+        self._digest.update(chunk)
+        if not self._stream.begun:
+            await self._stream.begin(200, _HEADERS)
+        await self._stream.add(chunk)
 
     async def end(self) -> None:
         """Send the last bytes, if they are the digest of all before.
@@ -92,25 +92,25 @@ class SnapshotFile:
         Raises:
             ResponseBroken: they are not.
         """
-        if not self._flow.begun or self._held != self._digest.digest():
+        if not self._stream.begun or self._held != self._digest.digest():
             await self.fail(UpstreamError(Code.DATA_LOSS, DAMAGED, local=True))
             return
         with suppress(ClientDisconnected):
-            await self._flow.end(self._held)
+            await self._stream.end(self._held)
 
     async def fail(self, error: UpstreamError) -> None:
-        """Answer with an error, while nothing of the file has gone out.
+        """Respond with an error.
 
         Raises:
-            ResponseBroken: something has.
+            ResponseBroken: a part of the file has been sent.
         """
-        if self._flow.begun:
+        if self._stream.begun:
             logger.error("a backup was broken off: %s", error.message)
             raise ResponseBroken(error.message)
         with suppress(ClientDisconnected):
-            await send_error(self._flow.emit, self._flavour, error.code, error.message)
+            await send_error(self._stream.emit, self._flavour, error.code, error.message)
 
     async def abandon(self) -> None:
-        """End for a client that left. Some middleware waits for a head, whoever reads it."""
-        if not self._flow.begun:
+        """End for a client that has disconnected: some middleware still waits for a head."""
+        if not self._stream.begun:
             await self.fail(UpstreamError(Code.CANCELLED, CANCELLED, local=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcd_asgi.asgi.error_responses import refuse
-from etcd_asgi.asgi.event_stream import WAITING, Events
+from etcd_asgi.asgi.event_stream import WAITING, EventResponse
 from etcd_asgi.asgi.negotiation import wants_events
 from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.request_values import HttpInput, QueryInput
@@ -16,13 +16,13 @@ from etcd_asgi.errors import ClientDisconnected, DecodeError
 
 
 class EventEndpoint:
-    """Responds to requests for streaming RPCs with events."""
+    """The endpoint of streaming RPCs as server-sent events."""
 
     def __init__(self, streaming: Streaming) -> None:
         self._streaming = streaming
 
     async def respond(self, call: Call, request: Request) -> None:
-        """Respond to a POST. A header Last-Event-ID moves the begin of a first watch."""
+        """Respond to a POST. A header Last-Event-ID moves the start of a first watch."""
         try:
             after = watch_query.revision(last_event_id(request))
         except DecodeError as error:
@@ -41,30 +41,30 @@ class EventEndpoint:
     ) -> None:
         if call.watch is not None:
             call.watch.after = after
-        output = Events(request.send, call)
+        response = EventResponse(request.send, call)
 
         async def may_wait() -> bool:
-            # A browser that connects again would take any error for the end of it all.
-            if not output.begun and after is None:
+            # A browser that connects again gives up on any HTTP error.
+            if not response.begun and after is None:
                 return False
-            if not output.begun:
-                await output.add(WAITING)
+            if not response.begun:
+                await response.add(WAITING)
             return True
 
         def on_open() -> None:
-            output.start(lambda: stream.end(ClientDisconnected()))
+            response.start(lambda: stream.end(ClientDisconnected()))
 
         stream = StreamCall(call, source, may_wait, on_open)
         try:
-            await self._streaming.carry(stream, output, request)
+            await self._streaming.carry(stream, response, request)
         finally:
-            output.drop()
+            response.drop()
 
 
 def asks_for_watch(request: Request) -> bool:
-    """Tell whether a request for the watch's path asks for events.
+    """Return True if a request for the watch's path asks for server-sent events.
 
-    Without a query or an Accept that says so it is a mistake, as it is to etcd.
+    A GET without a query and an Accept that names them is a wrong method, as it is to etcd.
     """
     return request.method == "GET" and (
         bool(request.query) or wants_events(request.text(b"accept"))

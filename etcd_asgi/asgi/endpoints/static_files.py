@@ -48,7 +48,7 @@ _ALLOW: Headers = ((b"allow", b"GET, HEAD"),)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file and what is said of it."""
+    """A file and its headers."""
 
     content: bytes
     etag: bytes
@@ -56,17 +56,17 @@ class File:
 
 
 class StaticFiles:
-    """Answers GET and HEAD for the files of ``etcd_asgi/browser``.
+    """The endpoint of the files of ``etcd_asgi/browser``.
 
-    A file is read when it is first asked for, and kept. Browsers ask each time whether theirs is
-    still current (``If-None-Match``), so that a new release of the gateway is seen at once.
+    A file is read at the first request, and kept. Browsers ask each time whether theirs is still
+    current (``If-None-Match``), so that a new release of the gateway is seen at once.
     """
 
     def __init__(self, *, explorer: bool) -> None:
         self._explorer = explorer
 
     def serves(self, path: str) -> bool:
-        """Tell whether *path*, below the mount, is for this endpoint to answer."""
+        """Return True if *path*, below the mount, is for this endpoint."""
         if path in CLIENT:
             return True
         return self._explorer and (path == EXPLORER or path.startswith(EXPLORER + "/"))
@@ -86,7 +86,7 @@ class StaticFiles:
 
 @cache
 def _names() -> frozenset[str]:
-    """Every file there is, as in ``explorer/index.html``: what a path may stand for."""
+    """Return the names of all files, such as ``explorer/index.html``."""
     return frozenset(
         one.relative_to(_FOLDER).as_posix() for one in _FOLDER.rglob("*") if one.is_file()
     )
@@ -123,7 +123,7 @@ async def _send(file: File, request: Request, send: Send) -> None:
 
 
 def _is_current(file: File, request: Request) -> bool:
-    """Tell whether the browser's copy is this one.
+    """Return True if the browser's copy is current.
 
     Source: RFC 9110, section 13.1.2.
     """

@@ -32,7 +32,7 @@ _UPSTREAM = (b"grpc-metadata-content-type", b"application/grpc")
 
 
 class UnaryEndpoint:
-    """Responds to requests for unary RPCs."""
+    """The endpoint of unary RPCs."""
 
     def __init__(self, monitor: DisconnectMonitor) -> None:
         self._monitor = monitor
@@ -41,9 +41,9 @@ class UnaryEndpoint:
         """Respond to one request; when its client disconnects its call is cancelled.
 
         Args:
-            call: that it makes.
+            call: of the request.
             request: its body is the request message.
-            empty: take the body for an empty one, whatever is in it.
+            empty: take the body for an empty one, whatever it holds.
         """
         body, flavour = RequestBody(request), call.method.flavour
         response: bytes | LargeResponse | None = None

@@ -1,7 +1,7 @@
 """Every route over WebSocket: one JSON value in a message, each way.
 
 Source: grpc-websocket-proxy wsproxy/websocket_proxy.go, as etcd server/embed/serve.go wraps its
-gateway in it. It loses the reason why a call ends; here a close code and a reason tell.
+gateway in it. It loses the reason why a call ends, which is in the close code and reason here.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _MAX_REASON_BYTES = 123
 
 
 class WebSocketEndpoint:
-    """Answers accepted WebSockets."""
+    """The endpoint of accepted WebSockets."""
 
     def __init__(self, streams: OpenStreams, monitor: DisconnectMonitor) -> None:
         self._streams = streams
@@ -90,7 +90,7 @@ class WebSocketEndpoint:
     async def _stream(self, call: Call, source: SocketInput, socket: Socket) -> None:
         stream = StreamCall(call, source)
         with closing(call), self._streams.entered(stream):
-            await stream.carry(Texts(socket, call))
+            await stream.carry(MessageResponse(socket, call))
 
 
 class Socket:
@@ -103,18 +103,18 @@ class Socket:
         self._flavour = flavour
         self._is_stream = is_stream
         self.begun = False
-        """Whether a stream has had its first answer."""
+        """True once a message of a stream has been sent."""
 
     async def text(self, message: bytes) -> None:
         """Send a message.
 
         Raises:
-            ClientDisconnected: the server says that nobody is there to read it.
+            ClientDisconnected: the server reports it.
         """
         await self._text(message.decode())
 
     async def reply(self, reply: bytes | LargeResponse, stall: float) -> None:
-        """Send the response of a unary call: one message, which has to be put together for that.
+        """Send the response of a unary call, as one message.
 
         Args:
             reply: the response.
@@ -150,8 +150,8 @@ class Socket:
             await emit(self._send, {"type": "websocket.close", "code": code, "reason": fitting})
 
 
-class Texts:
-    """The answers of a stream, each a text message."""
+class MessageResponse:
+    """The response of a stream, each message a text message."""
 
     __slots__ = ("_call", "_socket")
 
@@ -160,7 +160,7 @@ class Texts:
         self._call = call
 
     async def convert(self, message: Any) -> bytes:
-        """The text of a message."""
+        """Convert a message to its text."""
         return b'{"result":%b}' % await write(self._call, message)
 
     async def add(self, text: bytes) -> None:
@@ -177,7 +177,7 @@ NOT_UPGRADED = (
 
 
 async def accept(request: Request) -> None:
-    """Accept the upgrade; a client that offers the protocol ``Bearer`` is told that it has it."""
+    """Accept the upgrade, with the protocol ``Bearer`` for a client that offers it."""
     await request.receive()
     offered = request.scope.get("subprotocols") or []
     bearer = _BEARER if offered[:1] == [_BEARER] else None
@@ -185,7 +185,7 @@ async def accept(request: Request) -> None:
 
 
 async def unknown_path(send: Send, flavour: Flavour) -> None:
-    """Answer on an accepted WebSocket whose path is no RPC's, as etcd does, and close it."""
+    """Report an unknown path on an accepted WebSocket, as etcd does, and close it."""
     socket = Socket(send, flavour, is_stream=False)
     with suppress(ClientDisconnected):
         if flavour.json_routing:
@@ -196,23 +196,23 @@ async def unknown_path(send: Send, flavour: Flavour) -> None:
 
 
 async def broken(send: Send) -> None:
-    """Close after a mistake of the host's, or of ours, that is told to nobody."""
+    """Close after an error of the host's code or of ours."""
     await emit(send, {"type": "websocket.close", "code": _INTERNAL, "reason": "internal error"})
 
 
 def carried_headers(request: Request) -> list[tuple[bytes, bytes]]:
-    """The headers of an upgrade that concern its call, a token that came otherwise among them.
+    """Return the headers of an upgrade that concern its call, with a token from elsewhere.
 
-    Grpc-Timeout and Grpc-Metadata are for requests: etcd passes none of them on here.
+    Grpc-Timeout and Grpc-Metadata are for HTTP requests: etcd ignores them here.
     """
     carried = [one for one in request.scope["headers"] if not one[0].startswith(b"grpc-")]
     return carried + _token_headers(request)
 
 
 def _token_headers(request: Request) -> list[tuple[bytes, bytes]]:
-    """An Authorization header for a token that came otherwise; browsers can set none.
+    """Make an Authorization header for a token from elsewhere: browsers can set none.
 
-    The header itself comes first, then a cookie ``token``, then the subprotocol after ``Bearer``.
+    The header itself counts first, then a cookie ``token``, then the subprotocol after ``Bearer``.
     """
     if request.header(b"authorization") is not None:
         return []
@@ -224,7 +224,7 @@ def _token_headers(request: Request) -> list[tuple[bytes, bytes]]:
 
 
 def _close_code_of(failure: Failure) -> int:
-    """A client that says nothing in time is not at fault by its data, and we are not at all."""
+    """Choose the close code; of a client that has sent nothing in time not one for bad data."""
     is_silent = isinstance(failure, Denied) and failure.status == HTTPStatus.REQUEST_TIMEOUT
     return _POLICY if is_silent else _close_code(as_error(failure))
 

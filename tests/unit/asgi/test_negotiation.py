@@ -1,4 +1,4 @@
-"""What media types and queries ask for."""
+"""The modes that media types and queries ask for."""
 
 import pytest
 
@@ -35,14 +35,14 @@ def test_the_content_type_says_how_the_body_has_its_bytes(content_type: str, is_
         pytest.param("text/event-stream;bytes=text", True, id="events-as-text"),
         pytest.param(f"{JSON}; bytes=text, */*; q=0.1", True, id="text-first"),
         pytest.param(f"{JSON}, {JSON}; bytes=text; q=0.5", False, id="base64-first"),
-        pytest.param(f"*/*, {JSON}; bytes=text", True, id="the-more-telling-of-two"),
+        pytest.param(f"*/*, {JSON}; bytes=text", True, id="the-one-of-two-that-names-a-mode"),
         pytest.param(f"{JSON}; bytes=text; q=0", False, id="not-wanted"),
         pytest.param("image/png; bytes=text", False, id="not-what-we-have"),
         pytest.param(f"{JSON}; bytes=base64", False, id="base64"),
         pytest.param(f"{JSON}; q=x; bytes=text", True, id="quality-that-is-none"),
     ],
 )
-def test_accept_says_how_the_answer_has_its_bytes(accept: str, is_text: bool) -> None:
+def test_accept_says_how_the_response_has_its_bytes(accept: str, is_text: bool) -> None:
     assert modes("", accept) == Modes(answer=is_text)
 
 
@@ -57,7 +57,7 @@ def test_accept_says_how_the_answer_has_its_bytes(accept: str, is_text: bool) ->
         pytest.param("text/event-stream", True, id="events"),
         pytest.param(f"{JSON}; bytes=base64", False, id="base64"),
         pytest.param("*/*; bytes=base64", False, id="any-as-base64"),
-        pytest.param(f"*/*, {JSON}; bytes=base64", False, id="the-more-telling-of-two"),
+        pytest.param(f"*/*, {JSON}; bytes=base64", False, id="the-one-of-two-that-names-a-mode"),
         pytest.param(f"{JSON}; bytes=base64, */*", False, id="in-any-order"),
         pytest.param(f"{JSON}, {JSON}; bytes=base64; q=0.5", True, id="best-names-none"),
         pytest.param(f"{JSON}; q=0.5, {JSON}; bytes=base64; q=0.9", False, id="best-names-one"),
@@ -65,14 +65,14 @@ def test_accept_says_how_the_answer_has_its_bytes(accept: str, is_text: bool) ->
         pytest.param(f"{JSON}; bytes=base64, {JSON}; bytes=text", True, id="text-of-the-two"),
     ],
 )
-def test_the_answer_to_text_is_text_unless_accept_says_otherwise(
+def test_the_response_to_text_is_text_unless_accept_says_otherwise(
     accept: str, is_text: bool
 ) -> None:
     assert modes(f"{JSON}; bytes=text", accept) == Modes(body=True, answer=is_text)
 
 
 @pytest.mark.parametrize("content_type", ["", JSON, f"{JSON}; bytes=base64"])
-def test_the_answer_to_base64_is_base64_unless_accept_says_otherwise(content_type: str) -> None:
+def test_the_response_to_base64_is_base64_unless_accept_says_otherwise(content_type: str) -> None:
     assert modes(content_type, "*/*") == Modes()
     assert modes(content_type, "*/*; bytes=text") == Modes(answer=True)
 

@@ -16,7 +16,7 @@ PATHS = ["/v3/kv/range", "/v3/nothing", "/v3/watch", "/health", "/version", "/gr
 
 
 class Upstream:
-    """It answers everything with an empty message."""
+    """It replies to everything with an empty message."""
 
     async def unary(self, rpc: str, request: bytes, metadata: Metadata, timeout: Any) -> bytes:
         return b""
@@ -32,7 +32,7 @@ class Upstream:
 
 
 class Client:
-    """It sends a whole request and has gone when it is answered; the server *raises* that."""
+    """It sends a whole request and disconnects before the response; the server *raises* that."""
 
     def __init__(self, raises: Exception, *, stays: bool = False) -> None:
         self._raises = raises
@@ -79,7 +79,7 @@ async def test_an_error_of_send_to_a_client_that_is_there_is_logged(
 ) -> None:
     client = Client(RuntimeError("a fault of middleware"), stays=True)
     await Gateway(Upstream())(scope("/v3/kv/range\n", "POST"), client.receive, client.send)
-    (record,) = caplog.records  # without a traceback, as not every server tells of a disconnect
+    (record,) = caplog.records  # without a traceback, as not every server reports a disconnect
     assert record.exc_info is None
     assert "'/v3/kv/range\\n'" in record.getMessage()
     assert "RuntimeError('a fault of middleware')" in record.getMessage()
@@ -110,7 +110,7 @@ async def test_a_disconnect_that_receive_raises_is_not_logged(
 @pytest.mark.parametrize("path", ["/v3/kv/range", "/v3/watch", "/v3/nothing"])
 @pytest.mark.parametrize("raised", [WebSocketDisconnect(), OSError("gone")])
 @pytest.mark.parametrize("sends", [True, False])
-async def test_a_websocket_whose_client_has_gone_is_not_logged(
+async def test_a_websocket_whose_client_has_disconnected_is_not_logged(
     path: str, raised: Exception, sends: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In receive as in send, and before the handshake is over as well as after."""

@@ -17,13 +17,15 @@ pytestmark = pytest.mark.anyio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-async def ask(path: str, method: str = "GET", *, explorer: bool = False, **headers: str) -> Answer:
+async def ask(
+    path: str, method: str = "GET", *, explorer: bool = False, **headers: str
+) -> Response:
     scope = {
         "type": "http",
         "method": method,
@@ -43,7 +45,7 @@ async def ask(path: str, method: str = "GET", *, explorer: bool = False, **heade
     start, *rest = sent
     found = {name.decode(): value.decode() for name, value in start["headers"]}
     body = b"".join(event["body"] for event in rest)
-    return Answer(status=start["status"], headers=found, body=body)
+    return Response(status=start["status"], headers=found, body=body)
 
 
 @pytest.fixture
@@ -71,13 +73,13 @@ def _forget() -> Iterator[None]:
     [("client.js", "text/javascript"), ("client.d.ts", "text/plain")],
 )
 async def test_the_client_module_and_its_types_are_served(name: str, kind: str) -> None:
-    answer = await ask(f"/{name}")
-    assert answer.status == 200
-    assert answer.body == (BROWSER / name).read_bytes()
-    assert answer.headers["content-length"] == str(len(answer.body))
-    assert answer.headers["content-type"] == f"{kind}; charset=utf-8"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["cache-control"] == "no-cache"
+    response = await ask(f"/{name}")
+    assert response.status == 200
+    assert response.body == (BROWSER / name).read_bytes()
+    assert response.headers["content-length"] == str(len(response.body))
+    assert response.headers["content-type"] == f"{kind}; charset=utf-8"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
@@ -89,8 +91,8 @@ async def test_a_file_that_the_browser_has_is_not_sent_again(form: str) -> None:
 
 
 async def test_a_file_that_has_changed_is_sent() -> None:
-    answer = await ask("/client.js", if_none_match='"of another release"')
-    assert (answer.status, bool(answer.body)) == (200, True)
+    response = await ask("/client.js", if_none_match='"of another release"')
+    assert (response.status, bool(response.body)) == (200, True)
 
 
 async def test_head_has_the_headers_of_get_and_no_body() -> None:
@@ -101,8 +103,8 @@ async def test_head_has_the_headers_of_get_and_no_body() -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 async def test_files_are_for_reading(method: str) -> None:
-    answer = await ask("/client.js", method)
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    response = await ask("/client.js", method)
+    assert (response.status, response.headers["allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.usefixtures("explorer")
@@ -123,8 +125,8 @@ async def test_a_page_may_load_nothing_from_elsewhere() -> None:
 
 @pytest.mark.usefixtures("explorer")
 async def test_the_explorers_name_alone_leads_to_its_folder() -> None:
-    answer = await ask("/explorer", explorer=True)
-    assert (answer.status, answer.headers["location"]) == (308, "explorer/")
+    response = await ask("/explorer", explorer=True)
+    assert (response.status, response.headers["location"]) == (308, "explorer/")
 
 
 @pytest.mark.usefixtures("explorer")
