@@ -13,7 +13,9 @@ from starlette.types import Receive, Scope, Send
 from etcd_asgi.asgi import route_errors
 from etcd_asgi.asgi.body import drop_body
 from etcd_asgi.asgi.disconnect import DisconnectMonitor
-from etcd_asgi.asgi.endpoints.health import PATHS, Neighbours
+from etcd_asgi.asgi.endpoints import grant_info, health
+from etcd_asgi.asgi.endpoints.grant_info import GrantInfoEndpoint
+from etcd_asgi.asgi.endpoints.health import HealthEndpoint
 from etcd_asgi.asgi.endpoints.ndjson import StreamEndpoint
 from etcd_asgi.asgi.endpoints.snapshot_file import SnapshotEndpoint
 from etcd_asgi.asgi.endpoints.sse import EventEndpoint, asks_for_watch
@@ -72,22 +74,23 @@ class Gateway:
             would lend its rights to everyone who reaches it.
         access: the host's decision about each request; the default lets all through, with the
             client's own etcd token.
-        authorize: the host's word on each decided request's messages, for rules finer than a
-            grant.
+        authorize: called with each decoded message of a request that *access* has granted, for
+            rules finer than a grant; it returns False or raises :class:`~etcd_asgi.Denied` to
+            refuse.
         allowed_origins: origins other than this host's whose pages may open WebSockets and use a
             visitor's cookies, such as ``https://app.example.org``, or ``capacitor://localhost`` of
             an app. Each is named in full: there are no wildcards.
         audit: True to log a line for each write to the logger ``etcd_asgi.audit``, or a plain
             function that takes each record.
-        lease_secret: what lease IDs in namespaces are derived with, the same for all processes;
-            needed where users choose the names of their namespaces.
+        lease_secret: the key that lease IDs in namespaces are derived with, the same for all
+            processes; needed where users choose the names of their namespaces.
         tls: certificates for ``https`` URLs.
         limits: upper bounds of what a request may use.
-        explorer: whether to serve the explorer, a page to look at the keys, under ``/explorer/``.
+        explorer: True to serve the explorer, a page to look at the keys, under ``/explorer/``.
 
     Raises:
-        ValueError: a parameter that cannot be meant; the message names it and says how it should
-            be. For a value of another type it is a ``TypeError`` as well.
+        ValueError: a parameter is not valid; the message names it and what is expected. For a
+            value of another type it is a ``TypeError`` as well.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each with a default, by name
@@ -136,7 +139,8 @@ class Gateway:
         self._by_path = self._routes.by_path
         first = self._routes.first
         vitals = Vitals(self._identities.own(), self._limits, f"{first.release}.0")
-        self._neighbours = Neighbours(vitals, access, first)
+        self._health = HealthEndpoint(vitals, access, first)
+        self._grant_info = GrantInfoEndpoint(access, first)
         self._streams = OpenStreams(self._limits.max_streams)
         self._monitor = monitor = DisconnectMonitor(
             self._streams, self._limits.request_timeout, self._freed
@@ -173,7 +177,7 @@ class Gateway:
                 except HostError as error:
                     raise error.error from None
                 except (HTTPException, ResponseBroken):
-                    raise  # from the host's send, or not to seem whole
+                    raise  # from the host's send, or so that no part seems whole
                 except Exception as error:  # noqa: BLE001 - logged there
                     await self._failed(error, request)
             case "websocket":
@@ -208,7 +212,7 @@ class Gateway:
 
     @asynccontextmanager
     async def lifespan(self, app: object) -> AsyncIterator[None]:  # noqa: ARG002 - hosts pass it
-        """For a host: ``FastAPI(lifespan=gateway.lifespan)``, or entered in the host's own."""
+        """Close the gateway at the end of a host: ``FastAPI(lifespan=gateway.lifespan)``."""
         async with self:
             yield
 
@@ -219,7 +223,7 @@ class Gateway:
         return HostAdmission(rules, origins, self._limits, self._identities, self._waiting)
 
     async def _failed(self, error: Exception, request: Request) -> None:
-        """End a request for which no endpoint has found a response."""
+        """Respond to a request that has ended in an unexpected error, and log that."""
         if await is_disconnect(error, request.receive):
             return
         text = complaint()
@@ -242,8 +246,10 @@ class Gateway:
         early = await after_short_body(request)
         if request.method == "OPTIONS" and (flavour or self._routes.first).options:
             await route_errors.options(early)
-        elif path in PATHS:
-            await self._neighbours.respond(path, request, early)
+        elif path in health.PATHS:
+            await self._health.respond(path, request, early)
+        elif path == grant_info.PATH:
+            await self._grant_info.respond(request, early)
         elif self._static.serves(path):
             await self._static.respond(path, request, early)
         elif flavour is None:
@@ -258,12 +264,12 @@ class Gateway:
             await route_errors.wrong_method(request, early, flavour)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
-        """Stand-alone: nothing to do at startup, connections to close at shutdown."""
+        """Serve the lifespan of a gateway that is served alone: close it at shutdown."""
         while True:
-            event = await receive()
-            if event["type"] == "lifespan.startup":
+            message = await receive()
+            if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
-            elif event["type"] == "lifespan.shutdown":
+            elif message["type"] == "lifespan.shutdown":
                 await self.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

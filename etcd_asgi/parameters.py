@@ -34,11 +34,10 @@ _INSTANCES: dict[str, tuple[type, str]] = {
 
 
 def check_parameters(*, lease_secret: object, explorer: object, **given: Any) -> None:
-    """Refuse parameters of a type that cannot be meant, or that do not go together.
+    """Refuse parameters of a wrong type.
 
     Raises:
-        WrongTypeError: of another type; the message names the parameter.
-        ValueError: they do not go together.
+        WrongTypeError: the message names the parameter and the expected type.
     """
     _check_functions(**{name: given.pop(name) for name in ("access", "authorize", "audit")})
     if not isinstance(lease_secret, bytes):
@@ -77,7 +76,7 @@ def check_lending(access: object, credentials: Password | None, tls: TLS | None)
 
 
 def is_upstream(etcd: object) -> bool:
-    """Tell an upstream of the host's own from URLs.
+    """Return True for an upstream of the host's own, False for URLs.
 
     Raises:
         WrongTypeError: it has some of the methods of an upstream, but not all, or is a class.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+import json
+from collections.abc import Awaitable, Iterable, Mapping
 
 from starlette.types import Message, Receive, Send
 
@@ -30,6 +31,13 @@ def send_json(
 ) -> Awaitable[None]:
     """Respond with JSON."""
     return _send(send, status, body, ((b"content-type", content_type), *headers))
+
+
+async def send_members(
+    send: Send, status: int, members: Mapping[str, object], headers: Headers = ()
+) -> None:
+    """Respond with a JSON object."""
+    await send_json(send, status, json.dumps(members, separators=(",", ":")).encode(), headers)
 
 
 async def send_text(send: Send, status: int, text: str, headers: Headers = ()) -> None:

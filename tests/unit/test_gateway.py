@@ -27,17 +27,17 @@ RANGE = b'{"key": "YQ=="}'
 
 
 class Upstream:
-    """It gives what it is told to, and notes what it is asked with."""
+    """It gives the reply of a function, and notes the calls."""
 
-    def __init__(self, answer: Callable[[], bytes]) -> None:
-        self._answer = answer
+    def __init__(self, reply: Callable[[], bytes]) -> None:
+        self._reply = reply
         self.timeouts: list[float | None] = []
 
     async def unary(
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> bytes:
         self.timeouts.append(timeout)
-        return self._answer()
+        return self._reply()
 
     def server_stream(
         self, rpc: str, request: bytes, metadata: Metadata, timeout: float | None
@@ -64,18 +64,18 @@ def scope(path: str, **more: Any) -> Scope:
 
 
 class Exchange:
-    """One request: *pieces* of its body come one by one, slowly, and what is sent is kept."""
+    """One request: *chunks* of its body come one by one, slowly, and what is sent is kept."""
 
-    def __init__(self, *pieces: bytes) -> None:
-        self._pieces = list(pieces)
+    def __init__(self, *chunks: bytes) -> None:
+        self._chunks = list(chunks)
         self.sent: list[Message] = []
 
     async def receive(self) -> Message:
-        if not self._pieces:
+        if not self._chunks:
             await asyncio.Event().wait()
         await asyncio.sleep(0.01)
-        body = self._pieces.pop(0)
-        return {"type": "http.request", "body": body, "more_body": bool(self._pieces)}
+        body = self._chunks.pop(0)
+        return {"type": "http.request", "body": body, "more_body": bool(self._chunks)}
 
     async def send(self, event: Message) -> None:
         self.sent.append(event)
@@ -91,30 +91,30 @@ class Exchange:
 
 
 def fail() -> bytes:
-    raise RuntimeError("a mistake")
+    raise RuntimeError("an error")
 
 
-async def test_a_mistake_is_told_in_the_form_of_the_path() -> None:
+async def test_an_error_is_reported_in_the_form_of_the_path() -> None:
     for path, members in (("/v3/kv/range", 2), ("/v3beta/kv/range", 3)):
         exchange = Exchange(b"{}")
         await Gateway(Upstream(fail))(scope(path), exchange.receive, exchange.send)
         assert (exchange.status, exchange.body["code"], len(exchange.body)) == (500, 13, members)
 
 
-async def test_a_client_that_leaves_during_its_answer_is_no_error(
+async def test_a_client_that_disconnects_during_its_response_is_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Servers of ASGI 2.4 on raise then."""
-    for answer in (bytes, fail_in_etcd):
+    for reply in (bytes, fail_in_etcd):
         exchange, calls = Exchange(b"{}"), 0
 
-        async def gone(_event: Message) -> None:
+        async def disconnected(_event: Message) -> None:
             nonlocal calls
             calls += 1
             raise OSError("nobody is there")
 
         with caplog.at_level(logging.INFO):
-            await Gateway(Upstream(answer))(scope("/v3/kv/range"), exchange.receive, gone)
+            await Gateway(Upstream(reply))(scope("/v3/kv/range"), exchange.receive, disconnected)
         assert calls == 1
     assert not caplog.records
 
@@ -137,9 +137,9 @@ async def test_the_deadline_of_a_call_counts_all_that_it_waits_for() -> None:
     exchange = Exchange(RANGE[:5], RANGE[5:])
     headers = [(b"grpc-timeout", b"60S"), (b"content-type", b"application/json")]
     await gateway(scope("/v3/kv/range", headers=headers), exchange.receive, exchange.send)
-    (left,) = upstream.timeouts
-    assert left is not None
-    assert left < 60 - 0.03
+    (remaining,) = upstream.timeouts
+    assert remaining is not None
+    assert remaining < 60 - 0.03
 
 
 async def bounded(conn: HTTPConnection) -> Grant:
@@ -189,14 +189,14 @@ WITH_A_DEADLINE = [(b"grpc-timeout", b"60S")]
 
 
 @pytest.mark.parametrize("headers", [PLAIN, WITH_A_DEADLINE], ids=["plain", "deadline"])
-@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("chunks", [1, 2])
 async def test_a_body_may_be_as_long_as_the_limit_and_no_longer(
-    headers: list[tuple[bytes, bytes]], pieces: int
+    headers: list[tuple[bytes, bytes]], chunks: int
 ) -> None:
     gateway = Gateway(Upstream(bytes), limits=Limits(max_body_bytes=20))
     for length, status in ((20, 200), (21, 413)):
         body = b'{"key": "aw=="}'.ljust(length)
-        parts = [body] if pieces == 1 else [body[:7], body[7:]]
+        parts = [body] if chunks == 1 else [body[:7], body[7:]]
         exchange = Exchange(*parts)
         await gateway(scope("/v3/kv/range", headers=headers), exchange.receive, exchange.send)
         assert exchange.status == status
@@ -206,36 +206,36 @@ FOUND = b"\x0a\x02\x18\x07\x12\x09\x0a\x01k\x10\x01\x18\x02\x20\x01\x20\x01"
 """A ``RangeResponse`` at revision 7, with the key ``k`` and no value."""
 
 
-@pytest.mark.parametrize("answer", [lambda: FOUND, fail_in_etcd], ids=["found", "error"])
+@pytest.mark.parametrize("reply", [lambda: FOUND, fail_in_etcd], ids=["found", "error"])
 @pytest.mark.parametrize("body", [b'{"key": "aw=="}', b" {} ", b"", b'{"key"', b'{"key": 1}'])
 @pytest.mark.parametrize("path", ["/v3/kv/range", "/v3beta/kv/range"])
-async def test_the_short_way_and_the_long_one_answer_alike(
-    path: str, body: bytes, answer: Callable[[], bytes]
+async def test_a_body_in_one_chunk_and_in_two_has_the_same_response(
+    path: str, body: bytes, reply: Callable[[], bytes]
 ) -> None:
-    gateway, answers = Gateway(Upstream(answer)), []
+    gateway, responses = Gateway(Upstream(reply)), []
     for headers in (PLAIN, WITH_A_DEADLINE):
-        for pieces in ([body], [body[:3], body[3:]]):
-            exchange = Exchange(*pieces)
+        for chunks in ([body], [body[:3], body[3:]]):
+            exchange = Exchange(*chunks)
             await gateway(scope(path, headers=headers), exchange.receive, exchange.send)
-            answers.append(exchange.sent)
-    assert answers == answers[:1] * 4
+            responses.append(exchange.sent)
+    assert responses == responses[:1] * 4
 
 
-async def test_a_client_that_leaves_before_its_body_is_told_so() -> None:
-    """Middleware of the host may insist on an answer."""
+async def test_a_client_that_disconnects_before_its_body_gets_an_error() -> None:
+    """Middleware of the host may insist on a response."""
 
-    async def left() -> Message:
+    async def disconnected() -> Message:
         return {"type": "http.disconnect"}
 
     for headers in (PLAIN, WITH_A_DEADLINE):
         exchange = Exchange()
         gateway = Gateway(Upstream(fail))
-        await gateway(scope("/v3/kv/range", headers=headers), left, exchange.send)
+        await gateway(scope("/v3/kv/range", headers=headers), disconnected, exchange.send)
         assert (exchange.status, exchange.body["code"]) == (499, 1)
 
 
 @pytest.mark.parametrize("path", ["/v3/kv/range", "/v3/watch", "/v3beta/kv/range:"])
-async def test_a_header_that_cannot_be_read_is_told(path: str) -> None:
+async def test_a_header_that_cannot_be_read_is_reported(path: str) -> None:
     exchange = Exchange(b"{}")
     headers = [(b"grpc-timeout", b"soon")]
     await Gateway(Upstream(fail))(scope(path, headers=headers), exchange.receive, exchange.send)
@@ -244,7 +244,7 @@ async def test_a_header_that_cannot_be_read_is_told(path: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [PLAIN, WITH_A_DEADLINE], ids=["plain", "deadline"])
-async def test_a_call_whose_client_leaves_is_cancelled_and_forgotten(
+async def test_a_call_whose_client_disconnects_is_cancelled_and_forgotten(
     headers: list[tuple[bytes, bytes]],
 ) -> None:
     upstream, client = Slow(), Leaving(b"{}")
@@ -275,29 +275,29 @@ class Slow(Upstream):
 
 
 class Leaving(Exchange):
-    """A client that leaves when it has its answer, or after so many seconds."""
+    """A client that disconnects when it has its response, or after so many seconds."""
 
-    def __init__(self, *pieces: bytes, patience: float = 0.1) -> None:
-        super().__init__(*pieces)
-        self.leaves = asyncio.Event()
+    def __init__(self, *chunks: bytes, patience: float = 0.1) -> None:
+        super().__init__(*chunks)
+        self.disconnects = asyncio.Event()
         self._patience = patience
 
     async def receive(self) -> Message:
-        if self._pieces:
+        if self._chunks:
             return await super().receive()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.leaves.wait(), self._patience)
+            await asyncio.wait_for(self.disconnects.wait(), self._patience)
         return {"type": "http.disconnect"}
 
     async def send(self, event: Message) -> None:
         await super().send(event)
         if event["type"] == "http.response.body":
-            self.leaves.set()
+            self.disconnects.set()
 
 
 @pytest.mark.parametrize("seconds", [0, 0.1])
 async def test_a_function_of_the_host_may_ask_the_same_gateway(seconds: float) -> None:
-    """Both calls are one task's, and the client's leave ends the outer one."""
+    """Both calls are one task's, and the client's disconnect ends the outer one."""
 
     async def authorize(conn: HTTPConnection, rpc: str, message: Request) -> None:
         if rpc == "KV.Put":
@@ -315,7 +315,7 @@ async def test_a_function_of_the_host_may_ask_the_same_gateway(seconds: float) -
 
 
 async def test_a_task_goes_on_after_calls_in_which_there_were_others() -> None:
-    """Servers tell those who still listen that the request is over."""
+    """Servers report to those who still listen that the request is over."""
 
     async def authorize(conn: HTTPConnection, rpc: str, message: Request) -> None:
         if rpc == "KV.DeleteRange":
@@ -349,15 +349,15 @@ def test_a_call_that_is_freed_after_its_loop_was_closed_says_nothing(
     assert [one.message for one in caplog.records if one.name == "etcd_asgi"] == []
 
 
-async def test_a_client_that_is_gone_is_no_error_wherever_it_is_noticed(
+async def test_a_client_that_has_disconnected_is_no_error_wherever_it_is_noticed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def gone(_event: Message) -> None:
+    async def disconnected(_event: Message) -> None:
         raise OSError("nobody is there")
 
     class Broken(Exchange):
         async def receive(self) -> Message:
-            if len(self._pieces) == 1:
+            if len(self._chunks) == 1:
                 raise ConnectionResetError
             return await super().receive()
 
@@ -367,11 +367,11 @@ async def test_a_client_that_is_gone_is_no_error_wherever_it_is_noticed(
     assert not half.sent
     assert not caplog.records
     asked = scope("/v3/kv/range", headers=[(b"grpc-timeout", b"x")])
-    await gateway(asked, Exchange(b"{}").receive, gone)
+    await gateway(asked, Exchange(b"{}").receive, disconnected)
 
 
 @pytest.mark.parametrize("path", ["/v3/kv/range", "/v3/watch", "/grant"])
-async def test_what_a_function_of_the_host_raises_is_not_told(path: str) -> None:
+async def test_what_a_function_of_the_host_raises_is_not_reported(path: str) -> None:
     def access(conn: HTTPConnection) -> Grant:
         raise DecodeError("secret of the host")
 

@@ -1,17 +1,15 @@
-"""What etcd serves beside its JSON API: its version and its health.
+"""The version and the health of etcd, at the paths where etcd serves them.
 
 Source: etcd server/etcdserver/api/etcdhttp/version.go and health.go.
 """
 
 from __future__ import annotations
 
-import json
-
 from starlette.requests import HTTPConnection
 from starlette.types import Send
 
 from etcd_asgi.asgi.request import Request
-from etcd_asgi.asgi.responses import send_denied, send_error, send_json, send_text
+from etcd_asgi.asgi.responses import send_denied, send_error, send_members, send_text
 from etcd_asgi.asgi.route_errors import get_only
 from etcd_asgi.calls.etcd_status import Vitals
 from etcd_asgi.errors import Denied, UpstreamError
@@ -20,14 +18,14 @@ from etcd_asgi.metadata import Metadata
 from etcd_asgi.policy.grant import Access
 from etcd_asgi.policy.hooks import decide
 
-PATHS = frozenset({"/version", "/health", "/livez", "/readyz", "/grant"})
+PATHS = frozenset({"/version", "/health", "/livez", "/readyz"})
 
 
-class Neighbours:
-    """Answers the paths in :data:`PATHS`.
+class HealthEndpoint:
+    """The endpoint of the paths in :data:`PATHS`.
 
-    ``/version`` and ``/grant`` are subject to the host's decision; the others tell nothing but
-    health, to load balancers that have no login. ``/grant`` is ours: what the caller may do.
+    ``/version`` is subject to the host's decision. The others report nothing but health, to load
+    balancers that have no login.
     """
 
     def __init__(self, vitals: Vitals, access: Access, flavour: Flavour) -> None:
@@ -41,8 +39,6 @@ class Neighbours:
             await get_only(request, send)
         elif path == "/version":
             await self._version(request, send)
-        elif path == "/grant":
-            await self._grant(request, send)
         elif path == "/livez":
             await send_text(send, 200, "ok")
         else:
@@ -54,15 +50,15 @@ class Neighbours:
         if path == "/readyz":
             await send_text(send, status, reason or "ok")
             return
-        body = {"health": "false" if reason else "true"}
+        members = {"health": "false" if reason else "true"}
         if self._flavour.health_reason:
-            body["reason"] = reason
-        await send_json(send, status, _compact(body))
+            members["reason"] = reason
+        await send_members(send, status, members)
 
     async def _version(self, request: Request, send: Send) -> None:
-        """Exactly ``etcdserver`` and ``etcdcluster``: some clients take no third member.
+        """Respond with ``etcdserver`` and ``etcdcluster``: some clients take no third member.
 
-        The cluster's version is the server's without its patch number; etcd tells the real one
+        The cluster's version is the server's without its patch number: etcd reports the real one
         over HTTP only.
         """
         try:
@@ -74,25 +70,8 @@ class Neighbours:
             await send_error(send, self._flavour, error.code, error.message)
         else:
             major, minor, *_ = version.split(".")
-            body = {"etcdserver": version, "etcdcluster": f"{major}.{minor}.0"}
-            await send_json(send, 200, _compact(body))
-
-    async def _grant(self, request: Request, send: Send) -> None:
-        """``rpcs``, ``namespaced`` and ``user`` of the caller, for a page to offer what it may."""
-        try:
-            grant = await decide(self._access, HTTPConnection(request.scope))
-        except Denied as error:
-            await send_denied(send, self._flavour, error)
-            return
-        body = {
-            "rpcs": sorted(grant.rpcs),
-            "namespaced": bool(grant.namespace),
-            "user": grant.user,
-        }
-        await send_json(send, 200, _compact(body), _PRIVATE)
-
-
-_PRIVATE = ((b"cache-control", b"no-store"),)
+            members = {"etcdserver": version, "etcdcluster": f"{major}.{minor}.0"}
+            await send_members(send, 200, members)
 
 
 def _token(request: Request) -> Metadata:
@@ -102,7 +81,3 @@ def _token(request: Request) -> Metadata:
         return []
     metadata = request.call_headers([(b"authorization", sent)]).metadata
     return [pair for pair in metadata if pair[0] == "token"]
-
-
-def _compact(body: object) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()
