@@ -1,7 +1,7 @@
 """Checks of the arguments that a host gives to public constructors and functions.
 
-A setting that cannot be meant is refused where it is given, with its name, the type that it has and
-what was expected. Values are left out of these messages: they may be secrets.
+A wrong setting is refused where it is given, with its name, its type and the expected one. Values
+are left out of these messages: they may be secrets.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def check_bool(label: str, value: object) -> None:
 
 
 def members_of(label: str, value: object, example: str) -> list[Any]:
-    """Take the members of a list, or of anything else that can be iterated over.
+    """Return the members of a list, or of any other iterable.
 
     Raises:
         WrongTypeError: *value* is one string, a mapping, or no iterable.
@@ -61,24 +61,24 @@ def members_of(label: str, value: object, example: str) -> list[Any]:
 
 
 def is_url(value: object) -> bool:
-    """Tell whether *value* is a URL, as a string or as an object of a library for URLs."""
+    """Return True if *value* is a URL, as a string or as an object of a library for URLs."""
     return isinstance(value, str | SplitResult | ParseResult) or (
         not isinstance(value, type) and isinstance(getattr(value, "scheme", None), str)
     )
 
 
 def url_text(url: object) -> str:
-    """Take the text of what :func:`is_url` says is a URL."""
+    """Return the text of a URL, of any type that :func:`is_url` knows."""
     if isinstance(url, SplitResult | ParseResult):
         return url.geturl()
     return str.__str__(url) if isinstance(url, str) else str(url)  # of an Enum str() is its name
 
 
 def check_function(label: str, function: object, *parameters: str) -> None:
-    """Refuse what cannot be called with *parameters*, or returns nothing when it is.
+    """Refuse an object that cannot be called with *parameters*, or whose call returns nothing.
 
     Functions, methods, partials and objects with ``__call__`` pass, async ones too. A callable
-    that does not tell its signature passes as well, and a class of awaitables, such as Starlette's
+    without a signature passes as well, and a class of awaitables, such as Starlette's
     ``HTTPEndpoint`` is.
 
     Raises:
@@ -98,7 +98,7 @@ def check_function(label: str, function: object, *parameters: str) -> None:
 
 
 def is_async(function: object) -> bool:
-    """Tell whether a call of *function* gives a coroutine."""
+    """Return True if a call of *function* gives a coroutine."""
     return inspect.iscoroutinefunction(_called(function))
 
 
@@ -110,7 +110,7 @@ def _called(function: object) -> object:
 
 
 def _misfit(function: Any, parameters: tuple[str, ...]) -> str:
-    """Tell why *function* cannot be called with *parameters*; nothing if it can.
+    """Return the reason why *function* cannot be called with *parameters*; empty if it can.
 
     A decorator's own signature counts, and not that of the function in it.
     """

@@ -7,9 +7,9 @@
     ├── BodyTooLarge          the request's body is longer than the limit
     ├── Denied                the host's ``access`` refused the request
     ├── UpstreamError         the call to etcd ended with a gRPC status other than OK
-    ├── HookError             a function of the host raised what it must not
-    ├── HostError             the host's ``receive`` raised what the host handles
-    ├── ClientDisconnected    there is nobody to respond to
+    ├── HookError             a function of the host raised an error that means another
+    ├── HostError             the host's ``receive`` raised an error for the host
+    ├── ClientDisconnected    the client has disconnected
     ├── SendFailed            the server could not send
     └── ResponseBroken        the response has begun, and must not seem whole
         └── ClientStalled     the client takes no more of it
@@ -23,10 +23,10 @@ from etcd_asgi.arguments import check_bool, wrong_type
 from etcd_asgi.status import Code
 
 CLOSING = "the gateway is shutting down"
-"""Told to clients whose call or stream ends with the gateway."""
+"""The message to clients whose call or stream ends with the gateway."""
 
 _PART = 2048
-"""Characters that are left of a long text at either end."""
+"""Characters of a long text that are kept at either end."""
 
 
 class EtcdAsgiError(Exception):
@@ -54,8 +54,8 @@ class UpstreamError(EtcdAsgiError):
 
     Attributes:
         code: gRPC code number; a number outside of :class:`Code` is possible.
-        message: what etcd said, or our words where the call never reached etcd.
-        local: it was found on this side, not told by etcd.
+        message: etcd's text, or ours where the call never reached etcd.
+        local: True for an error that was found on this side, False for etcd's own.
 
     Raises:
         TypeError: *code* is not a number, such as ``grpc.StatusCode.NOT_FOUND.value[0]``, or
@@ -78,9 +78,9 @@ class Denied(EtcdAsgiError):
     """Raised by the host's ``access`` to refuse a request.
 
     Args:
-        status: HTTP status of the answer, 400 to 599.
-        message: told to the client, in the flavour's error body.
-        headers: for the answer, such as ``{"www-authenticate": "Basic"}``.
+        status: HTTP status of the response, 400 to 599.
+        message: for the client, in the flavour's error body.
+        headers: of the response, such as ``{"www-authenticate": "Basic"}``.
 
     Raises:
         ValueError: *status* is not an error status, or a header cannot be sent. For another type
@@ -112,7 +112,7 @@ class Denied(EtcdAsgiError):
 
 
 class ClientDisconnected(EtcdAsgiError):
-    """The client left before its request was whole: there is nobody to answer."""
+    """The client has disconnected: there is no one to respond to."""
 
 
 class BodyTooLarge(EtcdAsgiError):
@@ -126,7 +126,7 @@ class BodyTooLarge(EtcdAsgiError):
 
 
 class HookError(EtcdAsgiError):
-    """A function of the host raised what would mean something else than its mistake."""
+    """A function of the host raised an error that would be taken for one of another kind."""
 
 
 class HostError(EtcdAsgiError):
@@ -143,16 +143,16 @@ class HostError(EtcdAsgiError):
 
 
 class SendFailed(EtcdAsgiError):
-    """The server, or middleware of the host, could not send; the cause tells how.
+    """The server, or middleware of the host, could not send; the cause is the error.
 
-    Most often the client has disconnected: servers say so in ways of their own.
+    Most often the client has disconnected: servers report that in ways of their own.
     """
 
 
 class ResponseBroken(EtcdAsgiError):
     """A file that cannot be completed.
 
-    The server must break the connection off, so that nobody takes what has gone out for a backup.
+    The server must break the connection off, so that nobody takes the part sent for a backup.
     """
 
 
@@ -161,11 +161,11 @@ class ClientStalled(ResponseBroken):
 
 
 Failure = BodyTooLarge | DecodeError | Denied
-"""What is wrong with a request, found on this side."""
+"""The errors of a request that are found on this side."""
 
 
 def as_error(failure: Failure, *, local: bool = True) -> UpstreamError:
-    """What ends a call with *failure*; not *local* when the call had begun."""
+    """Convert *failure* to the error that ends the call; not *local* if that had begun."""
     if isinstance(failure, Denied):
         return UpstreamError(failure.code, failure.message, local=local)
     large = isinstance(failure, BodyTooLarge)

@@ -1,4 +1,4 @@
-"""What differs between the releases whose behaviour a version prefix can have: a table of knobs.
+"""Flavours: the behaviour of the gateways of several releases, as a table of their differences.
 
 A flavour is chosen for a prefix, whatever release the upstream is: clients were written against
 the gateway of one release, and distributions link other gateway libraries than etcd pins.
@@ -30,7 +30,7 @@ class Flavour:
     """The release of etcd whose gateway it is: ``3.6``."""
 
     dialect: Dialect
-    """Whose JSON is read."""
+    """The rules by which JSON is read."""
 
     statuses: StatusMap
     """HTTP status by gRPC code."""
@@ -40,7 +40,7 @@ class Flavour:
     number of the gRPC code."""
 
     json_routing: bool
-    """Unknown paths and wrong methods are answered in JSON, not in plain text."""
+    """Unknown paths and wrong methods get a response in JSON, not in plain text."""
 
     wrong_method_status: int
     """HTTP status for a known path and a method other than POST."""
@@ -70,19 +70,19 @@ class Flavour:
     """A stream that ends before its first message has a Content-Type."""
 
     options: bool
-    """OPTIONS is answered with 200 and nothing, before routing."""
+    """OPTIONS gets 200 and nothing, before routing."""
 
     def http_status(self, code: int) -> int:
-        """The HTTP status of a gRPC code."""
+        """Return the HTTP status of a gRPC code."""
         return http_status(self.statuses, code)
 
     def error_body(self, code: int, message: str) -> bytes:
-        """The body that says that a call ended with a gRPC code other than OK."""
+        """Write the body for a call that ended with a gRPC code other than OK."""
         values: Members = {"code": int(code), "error": message, "message": message}
         return _compact({member: values[member] for member in self.error_members})
 
     def stream_error(self, code: int, message: str) -> bytes:
-        """The last line of a stream that an error ends."""
+        """Write the last line of a stream that an error ends."""
         status = self.http_status(code)
         values: Members = {
             "grpc_code": int(code),
@@ -101,7 +101,7 @@ def _compact(members: object) -> bytes:
 
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-"""Go's words for the statuses in use; it has none for 499."""
+"""Go's phrases for the statuses in use; it has none for 499."""
 
 _3_5 = Flavour(
     name="3.5",
@@ -163,7 +163,7 @@ of older releases understand too."""
 
 
 def flavour(name: str) -> Flavour:
-    """The flavour of that name.
+    """Return the flavour of that name.
 
     Raises:
         ValueError: there is none; the message lists those that are. For another type than a string

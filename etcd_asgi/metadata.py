@@ -46,25 +46,25 @@ _FORWARDED = {
         "warning",
     )
 }
-"""Headers that go up under a prefix: the permanent request headers of RFC 4229 that
+"""Headers that are sent to etcd under a prefix: the permanent request headers of RFC 4229 that
 grpc-gateway lists. Authorization has a rule of its own."""
 
 _COOKIE = _FORWARDED.pop(b"cookie")
-"""Cookies are a login that a browser adds by itself: they take the longer way, which says so."""
+"""Cookies are a login that a browser adds by itself: they are read apart, and noted as one."""
 
 _EXPECT = _FORWARDED.pop(b"expect")
-"""A client that waits to hear that its body is wanted: its length is looked at before."""
+"""From a client that waits until its body is wanted: the length is checked before."""
 
 _UNUSED = (b"host", b"accept-encoding", b"connection", b"content-length")
-"""Headers of almost every request that do not go up as they are."""
+"""Headers of almost every request that are not sent to etcd as they are."""
 
 _KEYS = _FORWARDED | dict.fromkeys(_UNUSED, "")
-"""One look-up for each header. The others are few, and are looked at more closely."""
+"""One look-up for each header. The others are few, and are read apart."""
 
 _FORM = "application/x-www-form-urlencoded"
 _ACCEPT, _CONTENT_TYPE = _FORWARDED[b"accept"], _FORWARDED[b"content-type"]
 _LONGEST = 8192
-"""Characters of Content-Type and Accept that are looked at: no client sends as many."""
+"""Characters of Content-Type and Accept that are read: no client sends as many."""
 
 _PREFIX = b"grpc-metadata-"
 _LEGAL_KEY = re.compile(r"[0-9a-z_.-]+").fullmatch
@@ -77,7 +77,7 @@ _UNITS = {"H": 3600 * 10**9, "M": 60 * 10**9, "S": 10**9, "m": 10**6, "u": 10**3
 
 _MAX_INT64 = 2**63 - 1
 _LEAST_TIMEOUT = 0.0005
-"""Seconds. A shorter time would be over before the call could leave."""
+"""Seconds. A shorter time would be over before the call could be sent."""
 
 _FOREVER = 1e9
 """Seconds. A longer time is no deadline: gRPC's library takes some of them for the past."""
@@ -85,11 +85,11 @@ _FOREVER = 1e9
 
 @dataclass(slots=True)
 class RequestHeaders:
-    """What a request's headers mean for the call."""
+    """The metadata and settings of a call, as the headers of its request give them."""
 
     metadata: Metadata = field(default_factory=list, repr=False)
     timeout: float | None = None
-    """Seconds until the deadline; zero or less: it is over; ``None``: there is none."""
+    """Seconds until the deadline; zero or less: it has passed; ``None``: there is none."""
 
     method_override: str = ""
     """X-HTTP-Method-Override, upper-cased."""
@@ -99,15 +99,15 @@ class RequestHeaders:
     """All of its values, with commas between them."""
 
     expects: bool = False
-    """Whether the client sends its body after ``100 Continue`` alone."""
+    """True if the client sends its body after ``100 Continue`` alone."""
 
     ambient: bool = False
-    """Whether there is a login that a browser adds by itself: a cookie, or a user and password
-    that it remembers."""
+    """True for a login that a browser adds by itself: a cookie, or a user and password that it
+    remembers."""
 
     @property
     def is_form(self) -> bool:
-        """Tell whether grpc-gateway would take the body for a form.
+        """True if grpc-gateway takes the body for a form.
 
         Source: grpc-gateway runtime/mux.go, ServeHTTP and isPathLengthFallback.
         """
@@ -115,7 +115,7 @@ class RequestHeaders:
 
 
 def read(headers: Headers, peer: str | None) -> RequestHeaders:
-    """The call's metadata, deadline and the few headers that change routing.
+    """Read the call's metadata, its deadline and the few headers that change routing.
 
     Args:
         headers: of the request.
@@ -151,7 +151,7 @@ def read(headers: Headers, peer: str | None) -> RequestHeaders:
 def _read_usual(
     headers: Headers, metadata: Metadata
 ) -> tuple[str, str, bytes, list[tuple[bytes, bytes]]]:
-    """The headers of almost every request, in one pass as it is on the way of every call.
+    """Read the headers of almost every request, in one pass, as every call needs them.
 
     Returns:
         Accept, Content-Type, Host, and all other headers.
@@ -178,21 +178,21 @@ def _read_usual(
 
 @dataclass(slots=True)
 class _Sender:
-    """Who sent the request, as its headers have it."""
+    """The sender of a request, as its headers name it."""
 
     token: str | None = field(default=None, repr=False)
     host: bytes = b""
-    """What the client asked, where that was another host."""
+    """The host that the client named, where a proxy has changed it."""
 
     hops: list[str] = field(default_factory=list)
 
     def route(self, peer: str | None) -> str | None:
-        """The addresses on the way here, as far as they are known."""
+        """Return the addresses of the client and of proxies, as far as they are known."""
         return ", ".join((*self.hops, peer) if peer else self.hops) if self.hops else peer or None
 
 
 def _read_others(found: RequestHeaders, headers: Headers) -> _Sender:
-    """The headers that not every request has."""
+    """Read the headers that few requests have."""
     sender = _Sender()
     prefixed: list[tuple[str, bytes]] = []
     for name, raw in headers:
@@ -216,14 +216,14 @@ def _read_others(found: RequestHeaders, headers: Headers) -> _Sender:
 
 
 def _add_token(metadata: Metadata, token: str) -> None:
-    """Send the token as etcd looks it up: ``token`` first, which a Grpc-Metadata-Token may be."""
+    """Add the token under the keys that etcd reads; a Grpc-Metadata-Token goes before it."""
     if not any(key == "token" for key, _ in metadata):
         metadata.append(("token", token))
     metadata.append(("grpcgateway-authorization", token))
 
 
 def without_login(metadata: Metadata) -> Metadata:
-    """*metadata* less all that tells who the caller is: it is not etcd's to know."""
+    """Return *metadata* without the caller's login, which is not for etcd."""
     return [pair for pair in metadata if pair[0] not in _LOGIN]
 
 
@@ -253,7 +253,7 @@ def _add_text(metadata: Metadata, key: str, raw: bytes) -> None:
 
 
 def _binary(key: str, raw: bytes) -> bytes:
-    """The value of a binary header: base64, padded or not."""
+    """Decode the value of a binary header: base64, padded or not."""
     padding = b"=" * (-len(raw) % 4) if not raw.endswith(b"=") else b""
     try:
         return a2b_base64(raw + padding, strict_mode=True)
@@ -294,8 +294,8 @@ _SENDER: dict[bytes, Callable[[_Sender, bytes], None]] = {
 def _read_timeout(found: RequestHeaders, raw: bytes) -> None:
     """Read ``Grpc-Timeout``: digits and a unit, as a signed 64-bit count of nanoseconds.
 
-    Zero is no deadline, and so is an empty header; the first of several counts. A negative time is
-    over, and one that overflows is what is left of it in 64 bits.
+    Zero is no deadline, and so is an empty header; the first of several counts. A negative time has
+    passed, and one that overflows keeps its last 64 bits.
     """
     if found.timeout is not None or not raw:
         return

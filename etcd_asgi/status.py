@@ -74,5 +74,5 @@ V1_3: StatusMap = MappingProxyType(
 
 
 def http_status(statuses: StatusMap, code: int) -> int:
-    """The HTTP status of a gRPC *code*; 500 for a code that gRPC does not define."""
+    """Return the HTTP status of a gRPC *code*; 500 for a code that gRPC does not define."""
     return statuses.get(code, 500)

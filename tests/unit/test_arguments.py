@@ -253,7 +253,7 @@ async def yields_too(conn: object) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("access", "told"),
+    ("access", "text"),
     [
         (Grant(), "access= takes a function of (conn), not Grant"),
         (Policy, "access= takes a function of (conn), not type (the class Policy itself)"),
@@ -266,8 +266,8 @@ async def yields_too(conn: object) -> Any:
         (functools.partial(yields), "has a yield in it"),
     ],
 )
-def test_what_no_connection_can_be_given_is_refused(access: Any, told: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(told)):
+def test_what_no_connection_can_be_given_is_refused(access: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
         Gateway(URL, access=access)
 
 
@@ -358,7 +358,7 @@ def test_an_upstream_of_the_hosts_own_is_any_object_with_the_methods() -> None:
 
 
 @pytest.mark.parametrize(
-    ("etcd", "told"),
+    ("etcd", "text"),
     [
         (Whole, "an Upstream is an object with the methods unary, server_stream, bidi, aclose"),
         (Half(), "Half lacks server_stream, bidi"),
@@ -370,8 +370,8 @@ def test_an_upstream_of_the_hosts_own_is_any_object_with_the_methods() -> None:
         (Url("unix:///run/etcd"), "must be like 'http://127.0.0.1:2379'"),
     ],
 )
-def test_what_is_neither_urls_nor_an_upstream_is_refused(etcd: Any, told: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(told)):
+def test_what_is_neither_urls_nor_an_upstream_is_refused(etcd: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
         Gateway(etcd)
 
 
@@ -384,7 +384,7 @@ def test_certificates_are_not_for_an_upstream_of_the_hosts_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("versions", "told"),
+    ("versions", "text"),
     [
         ({"v3": 3.6}, "a flavour in versions= is one of '3.3'"),
         ({"v3": None}, "not NoneType"),
@@ -396,8 +396,8 @@ def test_certificates_are_not_for_an_upstream_of_the_hosts_own() -> None:
         ([("v3", "3.6")], "takes a mapping such as {'v3': '3.6'}, not list"),
     ],
 )
-def test_versions_are_prefixes_and_flavours(versions: Any, told: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(told)):
+def test_versions_are_prefixes_and_flavours(versions: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
         Gateway(URL, versions=versions)
 
 
@@ -436,10 +436,10 @@ def test_a_namespace_that_ends_in_a_letter_is_warned_of_once(
         for _ in range(3):
             Grant(namespace=b"/warned/once")
             Grant(namespace=b"/warned/once/too9")
-    told = [record.getMessage() for record in caplog.records]
-    assert len(told) == 2
-    assert "'/warned/once' does not end in a separator" in told[0]
-    assert "such as '/warned/once/'" in told[0]
+    texts = [record.getMessage() for record in caplog.records]
+    assert len(texts) == 2
+    assert "'/warned/once' does not end in a separator" in texts[0]
+    assert "such as '/warned/once/'" in texts[0]
 
 
 @pytest.mark.parametrize("prefix", [b"/a/", b"a:", b"a\0", b"a\xff", "ž".encode(), b"a-", b"a_"])
