@@ -75,7 +75,7 @@ def url_text(url: object) -> str:
 
 
 def check_function(label: str, function: object, *parameters: str) -> None:
-    """Refuse an object that cannot be called with *parameters*, or whose call returns nothing.
+    """Refuse an object that cannot be called with *parameters*, or that then returns nothing.
 
     Functions, methods, partials and objects with ``__call__`` pass, async ones too. A callable
     without a signature passes as well, and a class of awaitables, such as Starlette's

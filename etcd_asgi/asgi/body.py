@@ -47,7 +47,7 @@ class RequestBody:
                 can start while the client holds its request open.
 
         Raises:
-            BodyTooLarge: it is longer than *limit*, or its Content-Length says that it is.
+            BodyTooLarge: it is longer than *limit*, or its Content-Length is.
             ClientDisconnected: the client has disconnected.
             DecodeError: a body was announced and none arrives.
         """
@@ -129,7 +129,7 @@ async def disconnected(receive: Receive, *, ended: bool) -> bool:
 
     Args:
         receive: of the request.
-        ended: whether the end of the body has been received.
+        ended: True if the end of the body has been received.
 
     Returns:
         True for a disconnect; False where none can be received.

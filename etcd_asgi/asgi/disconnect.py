@@ -99,7 +99,7 @@ class Watch:
         """Listen to the client, whose request has come, as soon as its call waits.
 
         Args:
-            receive: gives what comes after the request. Where that is not the client's disconnect,
+            receive: gives the ASGI message after the request. Where that is not a disconnect,
                 none can be received: hosts that read a body and give it again often do so with a
                 *receive* that gives it for ever and never waits.
         """

@@ -73,7 +73,7 @@ class EventResponse:
                 return None
             name, event_id = event.kind.value.encode(), event.id
             if event.kind is Kind.COMPACTED:
-                message.header.revision = watch.present  # to go on after, as the id says
+                message.header.revision = watch.present  # to resume after, as the id says
         data = await write(self._call, message)
         return event_of(name, data, event_id)
 

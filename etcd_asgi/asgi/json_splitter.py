@@ -18,7 +18,7 @@ _OPENING = b'{["'
 class Splitter:
     """A splitter of a body, which comes in chunks, into JSON values.
 
-    Every byte is looked at once, for brackets and strings alone. The codec decides whether a value
+    Every byte is read once, for brackets and strings alone. The codec decides whether a value
     is valid: a stray bracket or comma is a value that it refuses.
     """
 
@@ -85,7 +85,7 @@ class Splitter:
         while edge := (_IN_STRING if self._in_string else _EDGE).search(self._text, self._at):
             byte = edge[0]
             if byte == b"\\":
-                if edge.end() == len(self._text):  # what is escaped is yet to come
+                if edge.end() == len(self._text):  # the escaped byte is in the next chunk
                     self._at = edge.start()
                     return None
                 self._at = edge.end() + 1

@@ -28,7 +28,7 @@ class HttpInput:
         self._has_content = False
         self._more = True
         self._values: _Values | None = _Values(limit)
-        """``None`` once the body has been read: a watch may go on for long."""
+        """``None`` once the body has been read: a watch may last for long."""
 
     async def next(self) -> bytes | None:
         """See :class:`~etcd_asgi.calls.stream.Input`.

@@ -15,7 +15,7 @@ from etcd_asgi.calls.stalled_client import stalled
 logger = logging.getLogger("etcd_asgi")
 
 SLICE_BYTES = 256 * 1024
-"""Longest ASGI message of a body: what a client that stalls has not taken stays this small."""
+"""Longest ASGI message of a body: a client that stalls keeps no more in memory."""
 
 BUFFERED_BYTES = 64 * 1024
 """Shorter responses are sent before their clients take them: they stay in the buffers of servers

@@ -1,1 +1,1 @@
-"""The wire forms of the gateway, one a file; none knows another."""
+"""The wire forms of the gateway, one a file; none imports another."""

@@ -19,7 +19,7 @@ class StreamEndpoint:
     async def respond(self, call: Call, request: Request) -> None:
         """Respond to one request.
 
-        The head goes out with the first line, so that an error before it has its HTTP status.
+        The head is sent with the first line, so that an error before it has its HTTP status.
         """
         stream = StreamCall(call, HttpInput(request, call.limits.max_body_bytes))
         await self._streaming.carry(stream, LineResponse(request.send, call), request)
