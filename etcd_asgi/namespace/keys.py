@@ -1,4 +1,4 @@
-r"""Keys under a prefix: one key, intervals of keys, and the way back.
+r"""Keys and intervals of keys under a prefix.
 
 An interval has etcd's form. An empty ``range_end`` names the one key, ``b"\0"`` everything from the
 key on, anything else ends the half-open interval. Keys are ordered as bytes, and a common prefix
@@ -27,18 +27,18 @@ class Keys:
         self._end = end_of(prefix)
 
     def holds(self, key: bytes) -> bool:
-        """Whether *key*, as etcd has it, is in the namespace."""
+        """Check that *key*, as etcd has it, is in the namespace."""
         return len(key) > len(self._prefix) and key.startswith(self._prefix)
 
-    def enter(self, key: bytes) -> bytes:
-        """The caller's key as etcd has it; an empty one stays empty, for etcd to refuse."""
+    def scope(self, key: bytes) -> bytes:
+        """Return the caller's key as etcd has it; an empty one stays empty, for etcd to refuse."""
         return self._prefix + key if key else b""
 
-    def enter_interval(self, message: Any) -> None:
+    def scope_interval(self, message: Any) -> None:
         """Change ``key`` and ``range_end`` of *message* in place.
 
         An empty key loses its range: etcd refuses the request in either case, with all its checks
-        in its own order, and what is sent names no key that can exist.
+        in its own order, and no key that can exist is sent.
         """
         key, end = message.key, message.range_end
         if not key:
@@ -48,24 +48,21 @@ class Keys:
         if end:
             message.range_end = self._end if end == FROM_KEY else self._prefix + end
 
-    def leave(self, key: bytes) -> bytes:
-        """etcd's key as the caller has it; empty for one from outside."""
+    def unscope(self, key: bytes) -> bytes:
+        """Return etcd's key as the caller has it; empty for one from outside."""
         return key[len(self._prefix) :] if self.holds(key) else b""
 
-    def enter_name(self, name: bytes) -> bytes:
-        """The name of a lock or an election: its keys are under the name and a slash.
-
-        An empty name is allowed, as in etcd.
-        """
+    def scope_name(self, name: bytes) -> bytes:
+        """Return the name of a lock or an election as etcd has it; an empty one is allowed."""
         return self._prefix + name
 
-    def leave_name(self, name: bytes) -> bytes:
-        """The name as the caller has it; empty for one from outside."""
+    def unscope_name(self, name: bytes) -> bytes:
+        """Return the name as the caller has it; empty for one from outside."""
         return name[len(self._prefix) :] if name.startswith(self._prefix) else b""
 
 
 def end_of(prefix: bytes) -> bytes:
-    r"""The end of the interval of all keys that begin with *prefix*.
+    r"""Return the end of the interval of all keys that begin with *prefix*.
 
     It is the least key behind all of them, or :data:`FROM_KEY` where there is none: nothing is
     behind ``b"\xff\xff"``.

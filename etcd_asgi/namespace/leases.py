@@ -1,4 +1,4 @@
-"""Leases of a namespace, told from all others by their IDs.
+"""Leases of a namespace, marked by their IDs.
 
 A lease has no key, so no prefix holds it. Its 63-bit ID does instead::
 
@@ -29,14 +29,14 @@ class Leases:
         self._label = len(prefix).to_bytes(8, "big") + prefix
 
     def holds(self, lease: int) -> bool:
-        """Whether *lease*, as etcd has it, is of this namespace."""
+        """Check that *lease*, as etcd has it, is of this namespace."""
         return lease > MAX_LEASE_ID and self._marked(lease & MAX_LEASE_ID) == lease
 
-    def enter(self, lease: int) -> int:
-        """The caller's ID as etcd has it; 0, which is no lease, stays 0.
+    def scope(self, lease: int) -> int:
+        """Return the caller's ID as etcd has it; 0, which is no lease, stays 0.
 
-        An ID that cannot be of this namespace becomes one that no lease has: etcd itself says that
-        it does not know it, and all else in the request is checked as always.
+        An ID that cannot be of this namespace becomes one that no lease has: etcd itself refuses
+        it, and checks all else in the request as always.
         """
         if lease == 0:
             return 0
@@ -44,24 +44,24 @@ class Leases:
 
     @property
     def nobodys(self) -> int:
-        """An ID of the namespace that no lease has."""
+        """Return an ID of the namespace that no lease has."""
         return self._marked(0)
 
-    def enter_compared(self, lease: int) -> int:
-        """The ID in a comparison: one from outside can be seen on a key, so it may be compared."""
+    def scope_compared(self, lease: int) -> int:
+        """Return the ID in a comparison; one from outside stays, as it can be seen on a key."""
         outside = not 0 <= lease <= MAX_LEASE_ID
-        return lease if outside and not self.holds(lease) else self.enter(lease)
+        return lease if outside and not self.holds(lease) else self.scope(lease)
 
-    def leave(self, lease: int) -> int:
-        """etcd's ID as the caller has it; one from outside stays as it is."""
+    def unscope(self, lease: int) -> int:
+        """Return etcd's ID as the caller has it; one from outside stays as it is."""
         return lease & MAX_LEASE_ID if self.holds(lease) else lease
 
     def draw(self) -> int:
-        """A new ID, as etcd has it: the caller let the gateway choose."""
+        """Draw a new ID, as etcd has it, where the caller lets the gateway choose."""
         return self._marked(1 + secrets.randbelow(MAX_LEASE_ID))
 
     def _marked(self, low: int) -> int:
-        """The ID with its tag, which is never 0: no ID of a namespace is small."""
-        told = self._label + low.to_bytes(4, "big")
-        tag = int.from_bytes(hmac.digest(self._secret, told, "sha256")[:4], "big")
+        """Return the ID with its tag, which is never 0: no ID of a namespace is small."""
+        label = self._label + low.to_bytes(4, "big")
+        tag = int.from_bytes(hmac.digest(self._secret, label, "sha256")[:4], "big")
         return (tag or 1) << _LOW_BITS | low

@@ -1,17 +1,18 @@
-"""Request messages on their way in: the caller's keys and leases become etcd's."""
+"""Scopes request messages: the caller's keys and leases become etcd's."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.etcd.error_texts import KEY_NOT_PROVIDED, LEASE_NOT_FOUND
 from etcd_asgi.namespace.keys import Keys
 from etcd_asgi.namespace.leases import MAX_LEASE_ID, Leases
 from etcd_asgi.status import Code
 
 MAX_TXN_LEVELS = 40
-"""Transactions in one another. The answer to 49 is the deepest that protobuf's parser takes, and an
-answer that cannot be parsed cannot be kept in its namespace."""
+"""Transactions in one another. The reply to 49 is the deepest that protobuf's parser takes, and a
+reply that cannot be parsed cannot be kept in its namespace."""
 
 _SMALLEST_KEY = b"\0"
 
@@ -21,7 +22,7 @@ _GREATER, _LESS = 1, 2
 
 
 class Requests:
-    """One method for each kind of request, each changing its message in place."""
+    """Methods for each kind of request, each of which changes its message in place."""
 
     __slots__ = ("_keys", "_leases")
 
@@ -30,16 +31,16 @@ class Requests:
         self._leases = leases
 
     def interval(self, message: Any) -> None:
-        """Range and DeleteRange."""
-        self._keys.enter_interval(message)
+        """Scope Range and DeleteRange."""
+        self._keys.scope_interval(message)
 
     def put(self, message: Any) -> None:
-        """Put."""
-        message.key = self._keys.enter(message.key)
-        message.lease = self._leases.enter(message.lease)
+        """Scope Put."""
+        message.key = self._keys.scope(message.key)
+        message.lease = self._leases.scope(message.lease)
 
     def txn(self, message: Any, level: int = 1) -> None:
-        """Txn: its comparisons and both branches, transactions in it included.
+        """Scope Txn: its comparisons and both branches, transactions in them included.
 
         Raises:
             Denied: it is nested too deeply, or orders leases.
@@ -53,7 +54,7 @@ class Requests:
                 self._operation(operation, level)
 
     def watch(self, message: Any) -> None:
-        """Watch: a new watch; cancel and progress name nothing but their stream's own watches.
+        """Scope Watch: a new watch; cancel and progress name only watches of their stream.
 
         Source: etcd server/etcdserver/api/v3rpc/watch.go, recvLoop: an empty key is the smallest.
         """
@@ -62,73 +63,69 @@ class Requests:
         create = message.create_request
         if not create.key:
             create.key = _SMALLEST_KEY
-        self._keys.enter_interval(create)
+        self._keys.scope_interval(create)
 
     def grant(self, message: Any) -> None:
-        """LeaseGrant.
+        """Scope LeaseGrant.
 
         Raises:
-            Denied: the ID is not one that a namespace has.
+            Denied: the ID is negative, or too large for a namespace.
         """
         if not 0 <= message.ID <= MAX_LEASE_ID:
             raise Denied(400, f"the ID of a lease in a namespace is at most {MAX_LEASE_ID}")
-        message.ID = self._leases.enter(message.ID) if message.ID else self._leases.draw()
+        message.ID = self._leases.scope(message.ID) if message.ID else self._leases.draw()
 
     def lease(self, message: Any) -> None:
-        """LeaseRevoke, LeaseKeepAlive and LeaseTimeToLive."""
-        message.ID = self._leases.enter(message.ID)
+        """Scope LeaseRevoke, LeaseKeepAlive and LeaseTimeToLive."""
+        message.ID = self._leases.scope(message.ID)
 
     def leases(self, message: Any) -> None:
-        """LeaseLeases names nothing."""
+        """Leave LeaseLeases as it is: it names nothing."""
 
     def name(self, message: Any) -> None:
-        """Leader and Observe."""
-        message.name = self._keys.enter_name(message.name)
+        """Scope Leader and Observe."""
+        message.name = self._keys.scope_name(message.name)
 
     def contend(self, message: Any) -> None:
-        """Lock and Campaign, and the leader of Proclaim.
+        """Scope Lock and Campaign, and the leader of Proclaim.
 
-        A lease that cannot be of the namespace is refused here. etcd would say the same, but as an
-        error without a code, of its client within.
+        A lease that cannot be of the namespace is refused here; etcd's error would have no code.
 
         Raises:
             UpstreamError: there is no such lease.
         """
         self.name(message)
         if message.lease and not 0 < message.lease <= MAX_LEASE_ID:
-            raise _refusal(Code.NOT_FOUND, "requested lease not found")
-        message.lease = self._leases.enter(message.lease)
+            raise UpstreamError(Code.NOT_FOUND, LEASE_NOT_FOUND, local=True)
+        message.lease = self._leases.scope(message.lease)
 
     def unlock(self, message: Any) -> None:
-        """Unlock, which deletes its key, whatever that is.
+        """Scope Unlock, which deletes its key, whatever that is.
 
         Raises:
-            UpstreamError: there is no key. etcd says so without a code, as of a lease.
+            UpstreamError: there is no key; etcd's error would have no code.
         """
         if not message.key:
-            raise _refusal(Code.INVALID_ARGUMENT, "key is not provided")
-        message.key = self._keys.enter(message.key)
+            raise UpstreamError(Code.INVALID_ARGUMENT, KEY_NOT_PROVIDED, local=True)
+        message.key = self._keys.scope(message.key)
 
     def lead(self, message: Any) -> None:
-        """Proclaim, which writes its leader's key, whatever that is.
-
-        A missing leader stays missing, for etcd to refuse.
-        """
+        """Scope Proclaim, which writes its leader's key; without a leader etcd refuses it."""
         if message.HasField("leader"):
             leader = message.leader
             self.unlock(leader)
             self.contend(leader)
 
     def resign(self, message: Any) -> None:
-        """Resign, which deletes its leader's key, whatever that is, and has no use for the lease.
+        """Scope Resign, which deletes its leader's key and does not use the lease.
 
-        Without one etcd would make one, and leave it behind: the one that nobody has will do.
+        Without a lease etcd would make one and leave it behind, so it gets the one nobody has.
         """
         if message.HasField("leader"):
             lease = message.leader.lease
             message.leader.lease = 0
             self.lead(message)
-            message.leader.lease = self._leases.enter(lease) or self._leases.nobodys
+            message.leader.lease = self._leases.scope(lease) or self._leases.nobodys
 
     def _operation(self, operation: Any, level: int) -> None:
         match operation.WhichOneof("request"):
@@ -142,14 +139,9 @@ class Requests:
                 self.txn(operation.request_txn, level + 1)
 
     def _compare(self, compare: Any) -> None:
-        self._keys.enter_interval(compare)
+        self._keys.scope_interval(compare)
         if compare.WhichOneof("target_union") != "lease" or compare.lease == 0:
             return
         if compare.target == _LEASE and compare.result in (_GREATER, _LESS):
             raise Denied(400, "leases in a namespace have no order: compare with EQUAL, NOT_EQUAL")
-        compare.lease = self._leases.enter_compared(compare.lease)
-
-
-def _refusal(code: Code, text: str) -> UpstreamError:
-    """What etcd would say, where it is not asked."""
-    return UpstreamError(code, f"etcdserver: {text}", local=True)
+        compare.lease = self._leases.scope_compared(compare.lease)

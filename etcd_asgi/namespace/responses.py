@@ -1,7 +1,7 @@
-"""Answers on their way out: etcd's keys and leases become the caller's.
+"""Unscopes replies: etcd's keys and leases become the caller's.
 
-No request reaches outside, so no answer should. One that does all the same loses what is not the
-caller's: it is dropped, never cut to fit.
+No request reaches outside the namespace, so no reply should hold a key of others; one that does is
+dropped from it, never cut to fit.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from etcd_asgi.namespace.keys import Keys
 from etcd_asgi.namespace.leases import Leases
 
 
-class Answers:
-    """One method for each kind of answer, each changing its message in place."""
+class Responses:
+    """Methods for each kind of reply, each of which changes its message in place."""
 
     __slots__ = ("_keys", "_leases")
 
@@ -22,24 +22,24 @@ class Answers:
         self._leases = leases
 
     def nothing(self, message: Any) -> None:
-        """An answer that is a header alone."""
+        """Leave a reply that is a header alone as it is."""
 
     def range(self, message: Any) -> None:
-        """Range."""
+        """Unscope Range."""
         if dropped := self._pairs(message.kvs):
             message.count = max(0, message.count - dropped)
 
     def put(self, message: Any) -> None:
-        """Put."""
+        """Unscope Put."""
         self._optional_pair(message, "prev_kv")
 
     def delete_range(self, message: Any) -> None:
-        """DeleteRange."""
+        """Unscope DeleteRange."""
         if dropped := self._pairs(message.prev_kvs):
             message.deleted = max(0, message.deleted - dropped)
 
     def txn(self, message: Any) -> None:
-        """Txn, and transactions in it."""
+        """Unscope Txn, and transactions in it."""
         for response in message.responses:
             match response.WhichOneof("response"):
                 case "response_range":
@@ -52,7 +52,7 @@ class Answers:
                     self.txn(response.response_txn)
 
     def watch(self, message: Any) -> None:
-        """Watch: its events, each with the pair before it."""
+        """Unscope Watch: its watch events, each with the pair before it."""
         events = message.events
         outside = [at for at, event in enumerate(events) if not self._pair(event.kv)]
         for at in reversed(outside):
@@ -61,39 +61,39 @@ class Answers:
             self._optional_pair(event, "prev_kv")
 
     def lease(self, message: Any) -> None:
-        """LeaseGrant and LeaseKeepAlive."""
-        message.ID = self._leases.leave(message.ID)
+        """Unscope LeaseGrant and LeaseKeepAlive."""
+        message.ID = self._leases.unscope(message.ID)
 
     def time_to_live(self, message: Any) -> None:
-        """LeaseTimeToLive, with the keys that the lease is attached to."""
+        """Unscope LeaseTimeToLive, with the keys that the lease is attached to."""
         self.lease(message)
-        message.keys[:] = [self._keys.leave(key) for key in message.keys if self._keys.holds(key)]
+        message.keys[:] = [self._keys.unscope(key) for key in message.keys if self._keys.holds(key)]
 
     def leases(self, message: Any) -> None:
-        """LeaseLeases: those of the namespace."""
-        ours = [self._leases.leave(one.ID) for one in message.leases if self._leases.holds(one.ID)]
+        """Unscope LeaseLeases: those of the namespace."""
+        ids = [one.ID for one in message.leases if self._leases.holds(one.ID)]
         del message.leases[:]
-        for lease in ours:
-            message.leases.add(ID=lease)
+        for lease in ids:
+            message.leases.add(ID=self._leases.unscope(lease))
 
     def lock(self, message: Any) -> None:
-        """Lock."""
-        message.key = self._keys.leave(message.key)
+        """Unscope Lock."""
+        message.key = self._keys.unscope(message.key)
 
     def campaign(self, message: Any) -> None:
-        """Campaign."""
+        """Unscope Campaign."""
         if message.HasField("leader"):
             leader = message.leader
-            leader.name = self._keys.leave_name(leader.name)
-            leader.key = self._keys.leave(leader.key)
-            leader.lease = self._leases.leave(leader.lease)
+            leader.name = self._keys.unscope_name(leader.name)
+            leader.key = self._keys.unscope(leader.key)
+            leader.lease = self._leases.unscope(leader.lease)
 
     def leader(self, message: Any) -> None:
-        """Leader and Observe."""
+        """Unscope Leader and Observe."""
         self._optional_pair(message, "kv")
 
     def _pairs(self, pairs: Any) -> int:
-        """Change all *pairs*; gives the number of those that were dropped."""
+        """Change all *pairs*; return the number of those that were dropped."""
         outside = [at for at, pair in enumerate(pairs) if not self._pair(pair)]
         for at in reversed(outside):
             del pairs[at]
@@ -104,11 +104,11 @@ class Answers:
             message.ClearField(field)
 
     def _pair(self, pair: Any) -> bool:
-        """Change one key-value pair; false for one from outside."""
-        key = self._keys.leave(pair.key)
+        """Change one key-value pair; return false for one from outside."""
+        key = self._keys.unscope(pair.key)
         if not key:
             return False
         pair.key = key
         if pair.lease:
-            pair.lease = self._leases.leave(pair.lease)
+            pair.lease = self._leases.unscope(pair.lease)
         return True

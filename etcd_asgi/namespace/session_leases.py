@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.etcd import proto
+from etcd_asgi.etcd.error_texts import ETCD_PREFIX
 from etcd_asgi.status import Code
 
 SESSION_TTL = 60
@@ -24,7 +25,7 @@ LEASED = frozenset({"Lock.Lock", "Election.Campaign", "Election.Proclaim"})
 
 
 def unleased(rpc: str, message: Any) -> Any | None:
-    """The part of a request that wants a lease and has none.
+    """Return the part of a request that wants a lease and has none.
 
     A leader that resigns writes nothing that a lease would be on.
 
@@ -41,7 +42,7 @@ def unleased(rpc: str, message: Any) -> Any | None:
 
 
 def new_lease() -> Message:
-    """A request for the lease of a session."""
+    """Make a request for the lease of a session."""
     request = proto.message_class(proto.message_type("etcdserverpb.LeaseGrantRequest"))
     return request(TTL=SESSION_TTL)
 
@@ -52,6 +53,6 @@ def as_of_lock(error: UpstreamError) -> UpstreamError:
     Source: etcd client/v3/client.go, toErr: the client within etcd makes an error of it that has
     the text, and no status for gRPC.
     """
-    if error.local or not error.message.startswith("etcdserver:"):
+    if error.local or not error.message.startswith(ETCD_PREFIX):
         return error
     return UpstreamError(Code.UNKNOWN, error.message)

@@ -1,1 +1,1 @@
-"""What the host decides: who may call what, on which keys, and who is told of it."""
+"""The host's policy: grants, checks of each message, and the audit."""

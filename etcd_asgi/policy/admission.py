@@ -49,7 +49,7 @@ class Rules:
 
     @property
     def are_none(self) -> bool:
-        """Tell whether every call passes as it is, and nobody is told of it."""
+        """Check that every call passes as it is, without an audit."""
         return self.access is passthrough and self.authorize is None and self.audit is None
 
 
@@ -78,7 +78,7 @@ class Admission(Protocol):
 
 
 class OpenAdmission:
-    """Admits every request as it is: the client's own token goes up, and etcd decides."""
+    """Admission of every request as it is: the client's own token goes up, and etcd decides."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
@@ -109,13 +109,13 @@ class OpenAdmission:
 
 
 class HostAdmission:
-    """Asks the host for a grant, and makes a call with a guard of it.
+    """Admission by the host, whose grant becomes the guard of a call.
 
     Args:
         rules: of the host.
         origins: pages that may use a visitor's login.
         limits: of the gateway.
-        identities: the upstreams of its etcd users.
+        identities: upstreams of its etcd users.
         waiting: counts the calls that wait for a lock or an election.
     """
 
@@ -209,7 +209,7 @@ class HostAdmission:
 
 
 def _waits_of(grant: Grant) -> User:
-    """Name those whose waiting calls are counted together."""
+    """Return the user, or the namespace, that waiting calls are counted for."""
     if grant.user:
         return "user", grant.user
     return ("namespace", grant.namespace) if grant.namespace else None

@@ -1,4 +1,4 @@
-"""One record for each write: who, what, where, and what came of it. Never a value or a token."""
+"""Audit records, one for each write: caller, RPC, keys and outcome. Never a value or a token."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ READS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """One write."""
+    """Record of one write."""
 
     user: str
-    """The host's user: ``Grant.user``, else what ``scope["user"]`` calls itself, else empty."""
+    """The host's user: ``Grant.user``, else the name of ``scope["user"]``, else empty."""
 
     client: str
     """IP address of the client, as the server has it."""
@@ -54,14 +54,14 @@ class AuditRecord:
     """Short name, such as ``KV.Put``."""
 
     namespace: str
-    """What stands before each of the keys in etcd: the prefix of the caller's namespace."""
+    """The prefix of the caller's namespace, which stands before each of the keys in etcd."""
 
     keys: tuple[str, ...]
     """The keys as the caller has them, ranges as ``begin..end``. Text, with backslash escapes for
-    what is none."""
+    other bytes."""
 
     more_keys: int
-    """How many more there are."""
+    """Number of further keys."""
 
     revision: int
     """etcd's revision after it; 0 when there is none."""
@@ -70,13 +70,13 @@ class AuditRecord:
     """``OK`` or the name of the gRPC code, such as ``PERMISSION_DENIED``."""
 
     def as_json(self) -> str:
-        """The record as one line."""
+        """Return the record as one line."""
         members = {name: getattr(self, name) for name in self.__slots__}
         return json.dumps(members, separators=(",", ":"))
 
 
 Audit = Callable[[AuditRecord], None]
-"""What takes the records. It is called on the event loop and must not block."""
+"""Function that takes the records. It is called on the event loop and must not block."""
 
 
 def log_record(record: AuditRecord) -> None:
@@ -85,17 +85,17 @@ def log_record(record: AuditRecord) -> None:
 
 
 def is_write(rpc: str, keys: list[str]) -> bool:
-    """Whether a request with these *keys* to write changes anything."""
+    """Check that a request with these *keys* to write changes anything."""
     return rpc not in READS and (rpc != "KV.Txn" or bool(keys))
 
 
 def named(keys: list[str]) -> tuple[tuple[str, ...], int]:
-    """The keys that a record names, and how many it leaves out."""
+    """Return the keys that a record names, and the number of the others."""
     return tuple(keys[:_MAX_KEYS]), max(0, len(keys) - _MAX_KEYS)
 
 
 def written_keys(rpc: str, message: Any) -> list[str]:
-    """The keys that a request, or an operation of a transaction, would write."""
+    """Return the keys that a request, or an operation of a transaction, would write."""
     match rpc:
         case "KV.Put":
             return [key_text(message.key)]
@@ -115,12 +115,12 @@ def _interval(key: bytes, end: bytes) -> str:
 
 
 def key_text(key: bytes) -> str:
-    """A key as text, for :class:`AuditRecord`."""
+    """Return a key as text, for :class:`AuditRecord`."""
     return key.decode("utf-8", "backslashreplace")
 
 
 def outcome(code: int) -> str:
-    """The name of a gRPC code: ``PERMISSION_DENIED`` for 7."""
+    """Return the name of a gRPC code: ``PERMISSION_DENIED`` for 7."""
     return _NAMES.get(code, str(code))
 
 

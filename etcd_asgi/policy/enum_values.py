@@ -20,16 +20,14 @@ from google.protobuf.message import Message
 from etcd_asgi.calls.bindings import bindings
 from etcd_asgi.codec.descriptors import is_repeated
 from etcd_asgi.errors import Denied, UpstreamError
+from etcd_asgi.etcd.error_texts import INVALID_SORT_OPTION
 from etcd_asgi.status import Code
 
-_ETCDS_OWN = {
-    "etcdserverpb.RangeRequest.SortOrder": "etcdserver: invalid sort option",
-    "etcdserverpb.RangeRequest.SortTarget": "etcdserver: invalid sort option",
+_ETCD_TEXTS = {
+    "etcdserverpb.RangeRequest.SortOrder": INVALID_SORT_OPTION,
+    "etcdserverpb.RangeRequest.SortTarget": INVALID_SORT_OPTION,
 }
-"""The text of releases that refuse an unknown value themselves, by the enum's full name.
-
-Source: etcd server/etcdserver/api/v3rpc/key.go, checkRangeRequest.
-"""
+"""Texts of releases that refuse an unknown value themselves, by the enum's full name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def enum_check(request: Descriptor) -> Callable[[Message], None] | None:
 
     The check raises:
         Denied: 400; a field has a number that its enum does not name.
-        UpstreamError: the same, for a field of which etcd has a text of its own.
+        UpstreamError: the same, for an enum that etcd has a text of its own for.
     """
     if not _holds_enums(request, frozenset()):
         return None
@@ -87,7 +85,7 @@ def enum_check(request: Descriptor) -> Callable[[Message], None] | None:
 
 @cache
 def enum_checks() -> dict[str, Callable[[Message], None]]:
-    """The checks by RPC name such as ``KV.Range``, of those RPCs whose requests hold enums."""
+    """Return the checks of RPCs whose requests hold enums, by name such as ``KV.Range``."""
     checks = {binding.name: enum_check(binding.request) for binding in bindings()}
     return {name: check for name, check in checks.items() if check is not None}
 
@@ -122,7 +120,7 @@ def _plan(descriptor: Descriptor) -> _Plan:
 
 
 def _holds_enums(descriptor: Descriptor, above: frozenset[str]) -> bool:
-    """Tell whether a message type holds an enum; *above* are the types that it is looked at in."""
+    """Search a message type for an enum; *above* are the types around it."""
     if descriptor.full_name in above:
         return False
     above |= {descriptor.full_name}
@@ -134,7 +132,7 @@ def _holds_enums(descriptor: Descriptor, above: frozenset[str]) -> bool:
 
 
 def _refusal(field: _EnumField, number: int) -> Denied | UpstreamError:
-    if (text := _ETCDS_OWN.get(field.enum.full_name)) is not None:
+    if (text := _ETCD_TEXTS.get(field.enum.full_name)) is not None:
         return UpstreamError(Code.INVALID_ARGUMENT, text)
     known = ", ".join(f"{value.name} ({value.number})" for value in field.enum.values)
     return Denied(400, f"{field.name}: {number} is no {field.enum.name}; it takes {known}")

@@ -1,4 +1,4 @@
-"""Who may call what: the host's decision, asked for once per request."""
+"""The grant: the host's decision, asked for once per request."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ KEY_VALUE = READ_ONLY | {
     "Lock.Lock",
     "Lock.Unlock",
 }
-"""All that works on keys and leases, locks and elections included: what a namespace can hold."""
+"""All RPCs on keys and leases, with locks and elections: those that a namespace can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a request may do, and as whom.
+    """Permissions of a request, and the etcd user that it is made as.
 
     Raises:
-        ValueError: an RPC that does not exist, or a field that cannot be; the message says how it
-            should be. For a field of another type it is a ``TypeError`` as well.
+        ValueError: an RPC does not exist, or a field has a wrong value; the message says the right
+            form. For a field of another type it is a ``TypeError`` as well.
     """
 
     rpcs: frozenset[str] = FULL
@@ -67,16 +67,16 @@ class Grant:
 
     namespace: bytes | None = None
     """The prefix under which the caller's keys are; the caller does not see it. RPCs that cannot
-    be held in it are refused. ``None``: all of etcd; an empty prefix, which would be the same, is
-    taken for the mistake that it probably is. End it with a separator: ``b"/teams/red"`` holds the
-    keys of ``/teams/redwood/`` too, and is logged once as a warning."""
+    be held in it are refused. ``None``: all of etcd; an empty prefix, probably meant otherwise, is
+    a ``ValueError``. End it with a separator: ``b"/teams/red"`` holds the keys of
+    ``/teams/redwood/`` too, and is logged once as a warning."""
 
     credentials: Password | None = None
     """The etcd user that stands for the caller; ``None``: the gateway's own, if it has any."""
 
     forward_token: bool = False
-    """Whether the caller's own etcd token goes up and etcd decides. If not, nothing of the
-    caller's login reaches etcd: neither Authorization nor cookies."""
+    """True: the caller's own etcd token goes up and etcd decides. False: nothing of the caller's
+    login reaches etcd, neither Authorization nor cookies."""
 
     max_watches: int | None = None
     """Watches that this ``user`` may have open at a time, on one gateway; one more is refused with
@@ -184,7 +184,7 @@ _PASSTHROUGH = Grant(forward_token=True)
 _FULL_GRANT = Grant()
 
 Access = Callable[[HTTPConnection], Grant | Awaitable[Grant]]
-"""The host's decision. It raises :class:`~etcd_asgi.errors.Denied` to refuse."""
+"""The host's function that grants. It raises :class:`~etcd_asgi.errors.Denied` to refuse."""
 
 
 def passthrough(conn: HTTPConnection) -> Grant:  # noqa: ARG001 - every access takes it

@@ -24,9 +24,9 @@ from etcd_asgi.policy.peer_urls import check_peer_urls
 from etcd_asgi.policy.watch_quota import StreamQuota
 
 Authorize = Callable[[HTTPConnection, str, Message], Awaitable[bool | None] | bool | None]
-"""The host's word on each request message: it raises :class:`~etcd_asgi.errors.Denied`, or returns
+"""The host's check of each request message: it raises :class:`~etcd_asgi.errors.Denied`, or returns
 false, to refuse. It gets the connection, the RPC's name and the message with the caller's own keys;
-for a transaction once the whole, and then each operation in it as the RPC that it is."""
+for a transaction first the whole, and then each operation in it as the RPC that it is."""
 
 _OPERATIONS = {
     "request_range": "KV.Range",
@@ -34,16 +34,14 @@ _OPERATIONS = {
     "request_delete_range": "KV.DeleteRange",
     "request_txn": "KV.Txn",
 }
-"""The RPC that each kind of operation in a transaction is."""
-
+"""RPCs of the operations in a transaction."""
 
 MAX_OPERATIONS = 10_000
 """Operations and compares in one transaction, with those in the transactions in it. etcd takes 128
-of each, unless it is told otherwise (``--max-txn-ops``); here each is looked at, on the loop."""
+of each by default (``--max-txn-ops``); here each is looked at, on the loop."""
 
 _CHECKS = {**enum_checks(), "Cluster.MemberUpdate": check_peer_urls}
-"""What a request must pass because etcd would not survive it, by RPC. Most RPCs have no check, and
-pay nothing."""
+"""Checks, by RPC, of requests that etcd would not survive. Most RPCs have none, and pay nothing."""
 
 TOO_LONG = f"a transaction has at most {MAX_OPERATIONS} operations and compares here"
 
@@ -60,7 +58,7 @@ class GrantGuard:
     quota: StreamQuota | None
     audit: Audit | None
     _keys: list[str] = field(default_factory=list)
-    """The keys that an audited request writes, as the caller has them."""
+    """Keys that an audited request writes, as the caller has them."""
 
     async def admit(self, message: Message) -> None:
         """See :class:`~etcd_asgi.calls.call.Guard`."""
@@ -80,17 +78,17 @@ class GrantGuard:
         if self.quota is not None:
             self.quota.take(message)
         if self.namespace is not None:
-            self.namespace.enter(self.rpc, message)
+            self.namespace.scope(self.rpc, message)
 
     def release(self, message: Message) -> None:
         """See :class:`~etcd_asgi.calls.call.Guard`."""
         if self.quota is not None:
             self.quota.settle()
         if self.namespace is not None:
-            self.namespace.leave(self.rpc, message)
+            self.namespace.unscope(self.rpc, message)
 
     def session(self, message: Message) -> Session | None:
-        """See :class:`~etcd_asgi.calls.call.Guard`: etcd would make that lease, and leave it."""
+        """See :class:`~etcd_asgi.calls.call.Guard`: etcd would make the lease and not revoke it."""
         if self.namespace is not None:
             found = self.namespace.session(self.rpc, message)
         else:
@@ -111,7 +109,7 @@ class GrantGuard:
         return error if self.namespace is None else with_code(error)
 
     def finished(self, code: int, reply: Message | None = None) -> None:
-        """See :class:`~etcd_asgi.calls.call.Guard`: tell the audit of a write and its outcome."""
+        """See :class:`~etcd_asgi.calls.call.Guard`: report a write and its outcome to the audit."""
         if self.audit is not None:
             self.record(self.audit, code, reply)
 
@@ -144,7 +142,7 @@ class GrantGuard:
 
     @property
     def user(self) -> str:
-        """The host's name for the caller."""
+        """Return the host's name for the caller."""
         return self.grant.user or _display_name(self.conn)
 
     def _check_rpcs(self, parts: list[tuple[str, Any]]) -> None:
@@ -153,15 +151,15 @@ class GrantGuard:
                 raise Denied(403, f"{rpc} is not granted")
 
     async def _ask(self, authorize: Authorize, rpc: str, message: Message) -> None:
-        answer = await ask(authorize, self.conn, rpc, message)
-        if answer is False:
+        result = await ask(authorize, self.conn, rpc, message)
+        if result is False:
             raise Denied(403, f"{rpc} is not granted for this request")
-        if answer is not None and answer is not True:
-            raise TypeError(f"authorize returned {type(answer).__name__}, not None or a bool")
+        if result is not None and result is not True:
+            raise TypeError(f"authorize returned {type(result).__name__}, not None or a bool")
 
 
 def _is_too_long(rpc: str, message: Any) -> bool:
-    """Tell whether a transaction is; counted before anything in it is looked at."""
+    """Check that a transaction is; counted before anything in it is looked at."""
     rest, count = [message] if rpc == "KV.Txn" else [], 0
     while rest:
         one = rest.pop()
@@ -174,7 +172,7 @@ def _is_too_long(rpc: str, message: Any) -> bool:
 
 
 def _parts(rpc: str, message: Any) -> Iterator[tuple[str, Any]]:
-    """A request, and the operations in it if it is a transaction, each with its RPC."""
+    """Yield a request, and the operations in it if it is a transaction, each with its RPC."""
     yield rpc, message
     if rpc != "KV.Txn":
         return
@@ -189,7 +187,7 @@ def _client(conn: HTTPConnection) -> str:
 
 
 def _display_name(conn: HTTPConnection) -> str:
-    """What the user in the scope calls itself: Starlette's users and Django's have a name."""
+    """Return the name of the user in the scope, such as Starlette's and Django's have."""
     user = conn.scope.get("user")
     for name in ("display_name", "username"):
         with suppress(Exception):  # Starlette's own base class implements it by raising

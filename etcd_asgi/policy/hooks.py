@@ -1,4 +1,4 @@
-"""The host's own functions: called as they are written, and their mistakes kept to one request."""
+"""Calls of the host's own functions, sync or async; their errors concern one request only."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ async def decide(access: Access, conn: HTTPConnection) -> Grant:
 
 
 async def ask(hook: Callable[..., Any], *args: Any) -> Any:
-    """What *hook* answers; one that is not async runs in a thread, as it may block.
+    """Call *hook*, and return its result; one that is not async runs in a thread, as it may block.
 
     Raises:
         Denied: it refused, with this or with Starlette's or FastAPI's ``HTTPException``.
         HookError: it called ``sys.exit()``, or was cancelled though the request was not, or raised
             :class:`~etcd_asgi.errors.DecodeError`. Let through, the first would end the server, the
-            second leave its client waiting, and the third blame the client.
+            second would let its client wait, and the third would blame the client.
     """
     try:
         return await _call(hook, args)
@@ -61,8 +61,8 @@ def _hook_error(hook: Callable[..., Any], error: BaseException) -> HookError:
 async def _call(hook: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     if inspect.iscoroutinefunction(hook):
         return await hook(*args)
-    answer = await run_in_threadpool(hook, *args)
-    return await answer if inspect.isawaitable(answer) else answer
+    result = await run_in_threadpool(hook, *args)
+    return await result if inspect.isawaitable(result) else result
 
 
 def _is_cancelled() -> bool:

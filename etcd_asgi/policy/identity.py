@@ -1,4 +1,4 @@
-"""The etcd user that a call is made as: the client itself, or one that stands for it."""
+"""The etcd user that a call is made as: the client's own, or one that stands for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from etcd_asgi.upstream.auth.password import Password
 
 
 class Identities:
-    """Chooses the upstream for a caller: pass-through, the gateway's etcd user, or the grant's.
+    """Upstreams for callers: pass-through, with the gateway's etcd user, or with the grant's.
 
     Args:
         upstream: the one without a login.
@@ -31,7 +31,7 @@ class Identities:
         """Choose the upstream for a caller with *grant*.
 
         Returns:
-            The metadata that goes up, without a login that is not to reach etcd, and the upstream.
+            The metadata that goes up, without a login that must not reach etcd, and the upstream.
             A :class:`SignedUpstream` takes the login out by itself.
         """
         if grant.forward_token:

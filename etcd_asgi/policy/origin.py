@@ -1,8 +1,9 @@
-"""Requests that another site made a browser send.
+"""Refuses requests that another site made a browser send.
 
 A browser adds the cookies of this host to requests that pages of other hosts make, and plain forms
-can post what etcd's API takes for JSON. So a request with a login that browsers add by themselves
-must come from a page of this host, or be of a kind that browsers ask leave for beforehand.
+can post bytes that etcd's API takes for JSON. So a request with a login that browsers add by
+themselves must come from a page of this host, or be of a kind that browsers ask this host for in a
+preflight request.
 
 Source: Fetch Standard, CORS-safelisted request header; Fetch Metadata Request Headers; RFC 6454.
 """
@@ -19,7 +20,7 @@ from etcd_asgi.arguments import is_url, members_of, url_text, wrong_type
 from etcd_asgi.errors import Denied
 
 Scope = MutableMapping[str, Any]
-"""Of a connection, as ASGI has it."""
+"""Scope of a connection, as ASGI has it."""
 
 _SIMPLE_TYPES = frozenset(
     {"", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
@@ -37,7 +38,10 @@ _FORM = re.compile(
     (?::(?P<port>[0-9]{0,5}))?/?""",
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
-"""Source: RFC 6454, section 6.2, and RFC 3986, section 3.1; a slash at the end is let pass."""
+"""Form of an origin; a slash at the end is allowed.
+
+Source: RFC 6454, section 6.2, and RFC 3986, section 3.1.
+"""
 
 _LAST_PORT = 65535
 _SHOWN = 100
@@ -83,12 +87,12 @@ class Origin:
         return cls(scheme, host, port)
 
     def is_host(self, host: str, *, secure: bool) -> bool:
-        """Tell whether it is this host's own.
+        """Check that it is this host's own.
 
         Args:
             host: the request's Host header; without a port it has that of the origin's scheme, as
                 a proxy may have ended TLS in front of us.
-            secure: whether the request itself came over TLS.
+            secure: true for a request that itself came over TLS.
         """
         if self.scheme not in _PORTS or (secure and self.scheme != "https"):
             return False  # a page of an app, as of capacitor://localhost, came from no host
@@ -96,7 +100,7 @@ class Origin:
 
 
 class Origins:
-    """The pages that may use a visitor's login: this host's own and those allowed.
+    """Origins of pages that may use a visitor's login: this host's own and those allowed.
 
     Args:
         allowed: origins such as ``https://app.example.org`` or ``capacitor://localhost``.
@@ -110,34 +114,34 @@ class Origins:
         self._allowed = frozenset(_parsed(one) for one in given)
 
     def check(self, scope: Scope) -> None:
-        """Let a request with a login that browsers add through, if no other site made it.
+        """Refuse a request with a login that browsers add, if another site may have made it.
 
         Raises:
-            Denied: one may have; the message tells what is asked for.
+            Denied: the message says how to send it.
         """
-        sent = _telling(scope)
+        sent = _origin_headers(scope)
         reads = scope["method"] in ("GET", "HEAD")
-        if not (self._is_ours(sent, scope) or (not reads and _asks_beforehand(sent))):
-            if reads and not _says_where(sent):
+        if not (self._is_ours(sent, scope) or (not reads and _has_preflight(sent))):
+            if reads and not _has_origin(sent):
                 return  # nothing is changed, and a page of another site cannot read it
             raise Denied(403, FOREIGN_READ if reads else FORGED)
 
     def check_socket(self, scope: Scope) -> None:
-        """Let a WebSocket through that no page of another host has opened.
+        """Refuse a WebSocket that a page of another host has opened.
 
-        Browsers always say where a page is from; what says nothing is no browser.
+        Browsers always send the origin of a page; a client that sends none is no browser.
 
         Raises:
             Denied: the page's origin is foreign.
         """
-        sent = _telling(scope)
-        if _says_where(sent) and not self._is_ours(sent, scope):
+        sent = _origin_headers(scope)
+        if _has_origin(sent) and not self._is_ours(sent, scope):
             page = f"origin {_shown(scope, b'origin')}" if b"origin" in sent else "another site"
             host = _shown(scope, b"host") or "not named by the request"
             raise Denied(403, FOREIGN_SOCKET.format(page=page, host=host))
 
     def _is_ours(self, sent: Mapping[bytes, str], scope: Scope) -> bool:
-        """Tell whether a page of this host, or an allowed one, has sent a request.
+        """Check that a page of this host, or an allowed one, has sent a request.
 
         ``Sec-Fetch-Site`` is set by the browser alone, and no page can. It knows the host that the
         page asked, also where a proxy has rewritten Host. ``none`` is a request that no page
@@ -148,7 +152,7 @@ class Origins:
         site, origin = sent.get(b"sec-fetch-site"), sent.get(b"origin")
         if site == "same-origin" or (site == "none" and origin is None):
             return True
-        # What a browser knows to be of another site, behind a proxy say, has this host's name only.
+        # A page that the browser knows as another site's may have this host's name, behind a proxy.
         by_name = site in (None, "none")
         return origin is not None and self._allows(origin, scope, by_name=by_name)
 
@@ -169,7 +173,7 @@ def _parsed(given: object) -> Origin:
     """Parse an origin that the host allows.
 
     Raises:
-        ValueError: no page that can be told from others has it; the message says why.
+        ValueError: it is not the origin of certain pages; the message says why.
     """
     expected = "allowed_origins= takes origins such as 'https://app.example.org'"
     if not is_url(given):
@@ -183,7 +187,7 @@ def _parsed(given: object) -> Origin:
 
 
 def _why_not(text: str, origin: Origin | None) -> str:
-    """Tell why *text* cannot be allowed, where the reason is not plain."""
+    """Return the reason why *text* cannot be allowed, where that is not obvious."""
     scheme = text.partition(":")[0].strip().lower()
     if "*" in text:
         return ": wildcards are not supported; name each origin"
@@ -203,33 +207,36 @@ def _why_not(text: str, origin: Origin | None) -> str:
 
 
 _OPAQUE = frozenset({"null", "file", "data", "blob", "about", "javascript", "filesystem"})
-"""Source: HTML Standard, section 7.1.1, opaque origins; WebViews send ``file://`` for files."""
+"""Schemes without an origin of their own; WebViews send ``file://`` for files.
+
+Source: HTML Standard, section 7.1.1, opaque origins.
+"""
 
 
-def _telling(scope: Scope) -> Mapping[bytes, str]:
-    """The headers that tell where a request is from; one that is there twice tells nothing."""
+def _origin_headers(scope: Scope) -> Mapping[bytes, str]:
+    """Return the headers with the origin of a request; one that is there twice is empty."""
     found: dict[bytes, str] = {}
     for name, value in scope["headers"]:
-        if name in _TELLING:
+        if name in _ORIGIN_HEADERS:
             found[name] = value.decode("latin-1") if name not in found else ""
     return found
 
 
-_TELLING = frozenset({b"sec-fetch-site", b"origin", b"content-type"})
+_ORIGIN_HEADERS = frozenset({b"sec-fetch-site", b"origin", b"content-type"})
 
 
-def _says_where(sent: Mapping[bytes, str]) -> bool:
+def _has_origin(sent: Mapping[bytes, str]) -> bool:
     return b"origin" in sent or b"sec-fetch-site" in sent
 
 
 def _shown(scope: Scope, header: bytes) -> str:
-    """The values of a header, as far as a text for the client may repeat them."""
+    """Return the values of a header, as far as a text for the client may repeat them."""
     values = [value[:_SHOWN] for name, value in scope["headers"] if name == header]
     text = b" and ".join(values)[:_SHOWN].decode("latin-1")
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _asks_beforehand(sent: Mapping[bytes, str]) -> bool:
-    """Tell whether a browser asks this host before a page elsewhere can send this."""
+def _has_preflight(sent: Mapping[bytes, str]) -> bool:
+    """Check that a browser asks this host before a page elsewhere can send this."""
     media_type = sent.get(b"content-type", "").partition(";")[0].strip().lower()
     return media_type not in _SIMPLE_TYPES

@@ -1,6 +1,6 @@
-"""Checks the URLs that a member of the cluster is to be reached at by its peers.
+"""Checks the URLs at which peers reach a member of the cluster.
 
-etcd checks them when a member is added, and not when it is updated: there every member that knows
+etcd checks them when a member is added, but not when it is updated: then every member that knows
 the updated one as a peer ends, and ends again when it replays the update after its start.
 
 Source: etcd server/etcdserver/api/v3rpc/member.go, MemberUpdate;

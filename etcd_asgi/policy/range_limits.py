@@ -1,7 +1,7 @@
-"""The keys that a caller may read with one request: ``Grant.max_range_limit``.
+"""Limits the keys that a caller may read with one request: ``Grant.max_range_limit``.
 
-The ranges of a transaction share it, with those of transactions within. Only one of the branches of
-a transaction is carried out, so the ranges of either have the whole of it.
+The ranges of a transaction share the limit, with those of transactions within. Only one branch of a
+transaction is carried out, so the ranges of either have the whole of it.
 
 Rule 1: a range of a single key takes one, as does one that only counts.
 Rule 2: a range with a limit takes as much as that; where there is less, those behind get less.
@@ -41,7 +41,7 @@ def apply(rpc: str, message: Any, most: int) -> None:
 
 
 class _Range:
-    """A range, which takes keys."""
+    """A range of a request."""
 
     least = 1
     """Keys that it needs."""
@@ -92,7 +92,7 @@ def _readers(operations: Iterable[Any]) -> list[_Range | _Txn]:
 
 
 def _share(readers: list[_Range | _Txn], keys: int) -> None:
-    """Give *keys* to those that read together; they are enough for what each needs."""
+    """Give *keys* to readers that run together; they are enough for the least of each."""
     left = keys - sum(one.least for one in readers)
     limited = []
     for one in readers:

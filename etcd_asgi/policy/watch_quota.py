@@ -1,4 +1,4 @@
-"""How many watches each user of the host has open."""
+"""Counts the open watches of each user of the host."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class WatchQuotas:
             self._open[user] = count + 1
 
     def give_back(self, user: str, count: int) -> None:
-        """Count *count* watches less."""
+        """Count *count* watches fewer."""
         with self._lock:
             left = self._open.get(user, 0) - count
             if left > 0:
@@ -43,7 +43,7 @@ class StreamQuota:
 
     Args:
         quotas: of the gateway.
-        user: whose quota it is; without a name it is for this stream alone.
+        user: the quota's; without a name the quota is for this stream alone.
         most: watches that the user may have open.
         state: of the stream's watches. A message passes it after :meth:`take`, and before
             :meth:`settle`.

@@ -74,7 +74,7 @@ class Side:
         return message
 
     def _session_key(self, name: bytes, lease: int) -> bytes:
-        known = lease if self.leases is None else self.leases.enter(lease)
+        known = lease if self.leases is None else self.leases.scope(lease)
         return b"%b/%x" % (name, known)
 
     def _told(self, message: Any, name: str = "") -> Any:
@@ -98,5 +98,5 @@ class Side:
         """A session's key ends with its lease as etcd has it: give the caller's instead."""
         name, slash, end = key.rpartition(b"/")
         if slash and self.leases is not None and name.startswith((b"lock", b"elect")):
-            return b"%b/%x" % (name, self.leases.leave(int(end, 16)))
+            return b"%b/%x" % (name, self.leases.unscope(int(end, 16)))
         return key

@@ -36,7 +36,7 @@ def crowd(etcd: RawEtcd, prefix: bytes) -> None:
     near += [b"\0", b"\x01", b"a", b"b", b"\xfe\xff", b"\xff\xff\xff"]
     near += [prefix[:-1] + bytes([prefix[-1] ^ 1]) + b"a", b"lock-1/1", b"elect-1/1"]
     other = Leases(prefix + b"x", SECRET)
-    leases = [*_FOREIGN_LEASES, *(other.enter(one) for one in LEASES)]
+    leases = [*_FOREIGN_LEASES, *(other.scope(one) for one in LEASES)]
     for lease in leases:
         etcd.grant(lease)
     outside = sorted({key for key in near if key and (key == prefix or not key.startswith(prefix))})
@@ -116,5 +116,5 @@ def assert_same_keys(pair: Pair, prefix: bytes) -> None:
     inside = [key for key in pair.crowded.pairs() if key.startswith(prefix) and key != prefix]
     mine = Leases(prefix, SECRET)
     assert len(inside) == len(pair.alone.pairs())
-    leases = [mine.leave(one) for one in pair.crowded.leases() if mine.holds(one)]
+    leases = [mine.unscope(one) for one in pair.crowded.leases() if mine.holds(one)]
     assert sorted(leases) == pair.alone.leases()

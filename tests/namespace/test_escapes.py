@@ -62,7 +62,7 @@ def scene(pair: Pair) -> Iterator[Scene]:
     blue = pair.caller(BLUE)
     for key in NEIGHBOURS:
         pair.crowded.call("/v3/kv/put", key=key, value=HIDDEN)
-    leases = [Leases(BLUE, SECRET).enter(7), RAW_LEASE, SMALL_LEASE]
+    leases = [Leases(BLUE, SECRET).scope(7), RAW_LEASE, SMALL_LEASE]
     pair.crowded.grant(RAW_LEASE)
     pair.crowded.grant(SMALL_LEASE)
     blue.call("/v3/lease/grant", ID=7, TTL=50_000)

@@ -103,7 +103,7 @@ CLASSES = [KEYS, ENDS, LEASES, VALUES, OF_ALL_OF_ETCD, OTHERS]
 
 PREFIX = b"/red/"
 RED = Namespace(PREFIX, b"s")
-TAGGED = Leases(PREFIX, b"s").enter(7)
+TAGGED = Leases(PREFIX, b"s").scope(7)
 _DEPTH = 7
 """Levels of messages that are filled in: a transaction in a transaction, and what is in it."""
 
@@ -177,7 +177,7 @@ CHOICES = range(20)
 def test_every_key_and_lease_of_a_request_goes_in(rpc: str) -> None:
     for choice in CHOICES:
         message = _filled(request(rpc), INSIDE, choice)
-        RED.enter(rpc, message)
+        RED.scope(rpc, message)
         assert message == _filled(request(rpc), OUTSIDE, choice)
 
 
@@ -185,7 +185,7 @@ def test_every_key_and_lease_of_a_request_goes_in(rpc: str) -> None:
 def test_every_key_and_lease_of_an_answer_comes_out(rpc: str) -> None:
     for choice in CHOICES:
         message = _filled(answer(rpc), OUTSIDE, choice)
-        RED.leave(rpc, message)
+        RED.unscope(rpc, message)
         assert message == _filled(answer(rpc), INSIDE, choice)
 
 
@@ -194,5 +194,5 @@ def test_no_key_from_outside_is_left_in_an_answer(rpc: str) -> None:
     """In serialized form, so that no place is forgotten."""
     for choice in CHOICES:
         message = _filled(answer(rpc), _contents(b"/blue/k", b"", TAGGED), choice)
-        RED.leave(rpc, message)
+        RED.unscope(rpc, message)
         assert b"/blue" not in message.SerializeToString()

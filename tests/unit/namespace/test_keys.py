@@ -60,41 +60,41 @@ def test_an_interval_finds_the_same_keys_as_where_there_are_no_others(
     case: tuple[bytes, list[bytes]], key: bytes, range_end: bytes
 ) -> None:
     prefix, keys = case
-    scope = Keys(prefix)
-    own = [scope.leave(one) for one in keys if scope.holds(one)]
+    namespace = Keys(prefix)
+    own = [namespace.unscope(one) for one in keys if namespace.holds(one)]
     message = new("RangeRequest", key=key, range_end=range_end)
-    scope.enter_interval(message)
+    namespace.scope_interval(message)
     found = selected(keys, message.key, message.range_end)
-    assert all(scope.holds(one) for one in found)
-    assert [scope.leave(one) for one in found] == selected(own, key, range_end)
+    assert all(namespace.holds(one) for one in found)
+    assert [namespace.unscope(one) for one in found] == selected(own, key, range_end)
 
 
 @given(prefixes, pieces)
 def test_what_goes_in_comes_out(prefix: bytes, piece: bytes) -> None:
-    scope = Keys(prefix)
-    assert scope.leave(scope.enter(piece)) == piece
-    assert scope.leave_name(scope.enter_name(piece)) == piece
+    namespace = Keys(prefix)
+    assert namespace.unscope(namespace.scope(piece)) == piece
+    assert namespace.unscope_name(namespace.scope_name(piece)) == piece
 
 
 @given(crowded())
 def test_a_key_from_outside_never_comes_out(case: tuple[bytes, list[bytes]]) -> None:
     prefix, keys = case
-    scope = Keys(prefix)
+    namespace = Keys(prefix)
     for key in keys:
         inside = key.startswith(prefix) and key != prefix
-        assert scope.holds(key) is inside
-        assert scope.leave(key) == (key[len(prefix) :] if inside else b"")
+        assert namespace.holds(key) is inside
+        assert namespace.unscope(key) == (key[len(prefix) :] if inside else b"")
 
 
 @pytest.mark.parametrize("range_end", [b"", FROM_KEY, b"b", b"\xff"])
 def test_an_empty_key_stays_empty_and_loses_its_range(range_end: bytes) -> None:
     """etcd's refusal comes from etcd, and what it is sent names no key."""
     message = new("RangeRequest", key=b"", range_end=range_end)
-    Keys(b"a/").enter_interval(message)
+    Keys(b"a/").scope_interval(message)
     assert (message.key, message.range_end) == (b"", b"")
 
 
 def test_an_end_that_is_not_above_its_key_stays_so() -> None:
     message = new("RangeRequest", key=b"b", range_end=b"a")
-    Keys(b"\xff").enter_interval(message)
+    Keys(b"\xff").scope_interval(message)
     assert (message.key, message.range_end) == (b"\xffb", b"\xffa")

@@ -11,12 +11,12 @@ from tests.unit.namespace.messages import BY_NAME, new, request
 
 RED = Namespace(b"/red/", b"s")
 LEASES = Leases(b"/red/", b"s")
-NOBODYS = LEASES.enter(-1)
+NOBODYS = LEASES.scope(-1)
 
 
-def entered(rpc: str, **fields: Any) -> Any:
+def scoped(rpc: str, **fields: Any) -> Any:
     message = request(rpc, **fields)
-    RED.enter(rpc, message)
+    RED.scope(rpc, message)
     return message
 
 
@@ -38,7 +38,7 @@ def entered(rpc: str, **fields: Any) -> Any:
 def test_an_interval_is_moved_under_the_prefix(
     rpc: str, given: tuple[bytes, bytes], sent: tuple[bytes, bytes]
 ) -> None:
-    message = entered(rpc, key=given[0], range_end=given[1])
+    message = scoped(rpc, key=given[0], range_end=given[1])
     assert (message.key, message.range_end) == sent
 
 
@@ -56,42 +56,42 @@ def test_all_else_in_a_range_stays() -> None:
         "min_create_revision": 7,
         "max_create_revision": 8,
     }
-    message = entered("KV.Range", key=b"k", **options)
+    message = scoped("KV.Range", key=b"k", **options)
     assert message == request("KV.Range", key=b"/red/k", **options)
 
 
 def test_a_put_has_its_key_and_its_lease_moved_and_nothing_else() -> None:
     flags = {"prev_kv": True, "ignore_value": True, "ignore_lease": True}
-    message = entered("KV.Put", key=b"k", value=b"v", lease=7, **flags)
-    sent = request("KV.Put", key=b"/red/k", value=b"v", lease=LEASES.enter(7), **flags)
+    message = scoped("KV.Put", key=b"k", value=b"v", lease=7, **flags)
+    sent = request("KV.Put", key=b"/red/k", value=b"v", lease=LEASES.scope(7), **flags)
     assert message == sent
 
 
 def test_a_put_without_a_key_stays_without() -> None:
-    assert entered("KV.Put", value=b"v") == request("KV.Put", value=b"v")
+    assert scoped("KV.Put", value=b"v") == request("KV.Put", value=b"v")
 
 
-@pytest.mark.parametrize("lease", [-1, MAX_LEASE_ID + 1, LEASES.enter(7), 2**63 - 1])
+@pytest.mark.parametrize("lease", [-1, MAX_LEASE_ID + 1, LEASES.scope(7), 2**63 - 1])
 def test_a_lease_of_others_becomes_one_that_nobody_has(lease: int) -> None:
-    assert entered("KV.Put", lease=lease).lease == NOBODYS
+    assert scoped("KV.Put", lease=lease).lease == NOBODYS
     leader = new("v3electionpb.LeaderKey", key=b"k", lease=lease)
-    assert entered("Election.Resign", leader=leader).leader.lease == NOBODYS
+    assert scoped("Election.Resign", leader=leader).leader.lease == NOBODYS
 
 
-@pytest.mark.parametrize("lease", [-1, MAX_LEASE_ID + 1, LEASES.enter(7), 2**63 - 1])
+@pytest.mark.parametrize("lease", [-1, MAX_LEASE_ID + 1, LEASES.scope(7), 2**63 - 1])
 @pytest.mark.parametrize("rpc", ["Lock.Lock", "Election.Campaign", "Election.Proclaim"])
 def test_a_lease_of_others_is_not_found_for_a_lock_or_a_leader(rpc: str, lease: int) -> None:
     leader = new("v3electionpb.LeaderKey", key=b"k", lease=lease)
     fields = {"leader": leader} if rpc == "Election.Proclaim" else {"lease": lease}
     with pytest.raises(UpstreamError, match="requested lease not found") as refusal:
-        entered(rpc, **fields)
+        scoped(rpc, **fields)
     assert (refusal.value.code, refusal.value.local) == (5, True)
 
 
 @pytest.mark.parametrize("rpc", ["Lock.Lock", "Election.Campaign", "Election.Proclaim"])
 def test_a_lock_or_a_leader_without_a_lease_is_given_one_of_the_namespace(rpc: str) -> None:
     leader = new("v3electionpb.LeaderKey", key=b"k")
-    message = entered(rpc, **({"leader": leader} if rpc == "Election.Proclaim" else {}))
+    message = scoped(rpc, **({"leader": leader} if rpc == "Election.Proclaim" else {}))
     session = RED.session(rpc, message)
     assert session is not None
     holder, lease = session
@@ -104,13 +104,13 @@ def test_no_other_request_is_given_a_lease(rpc: str) -> None:
     asks = {"Lock.Lock", "Election.Campaign"}
     assert (RED.session(rpc, request(rpc)) is not None) is (rpc in asks)
     if rpc in asks:
-        assert RED.session(rpc, entered(rpc, lease=7)) is None
+        assert RED.session(rpc, scoped(rpc, lease=7)) is None
 
 
 def test_who_resigns_without_a_lease_does_not_make_one() -> None:
     leader = new("v3electionpb.LeaderKey", key=b"k")
-    assert entered("Election.Resign", leader=leader).leader.lease == NOBODYS
-    assert not entered("Election.Resign").HasField("leader")
+    assert scoped("Election.Resign", leader=leader).leader.lease == NOBODYS
+    assert not scoped("Election.Resign").HasField("leader")
 
 
 @pytest.mark.parametrize(
@@ -118,29 +118,29 @@ def test_who_resigns_without_a_lease_does_not_make_one() -> None:
 )
 @pytest.mark.parametrize(
     ("given", "sent"),
-    [(7, LEASES.enter(7)), (0, 0), (LEASES.enter(7), NOBODYS), (2**40, NOBODYS), (-7, NOBODYS)],
+    [(7, LEASES.scope(7)), (0, 0), (LEASES.scope(7), NOBODYS), (2**40, NOBODYS), (-7, NOBODYS)],
 )
 def test_a_request_about_a_lease_reaches_leases_of_the_namespace_alone(
     rpc: str, given: int, sent: int
 ) -> None:
-    message = entered(rpc, ID=given)
+    message = scoped(rpc, ID=given)
     assert sent == message.ID
 
 
 def test_a_lease_is_granted_under_the_callers_id() -> None:
-    assert entered("Lease.LeaseGrant", ID=7, TTL=60) == request(
-        "Lease.LeaseGrant", ID=LEASES.enter(7), TTL=60
+    assert scoped("Lease.LeaseGrant", ID=7, TTL=60) == request(
+        "Lease.LeaseGrant", ID=LEASES.scope(7), TTL=60
     )
 
 
 def test_a_lease_without_an_id_gets_one_of_the_namespace() -> None:
-    assert LEASES.holds(entered("Lease.LeaseGrant", TTL=60).ID)
+    assert LEASES.holds(scoped("Lease.LeaseGrant", TTL=60).ID)
 
 
 @pytest.mark.parametrize("lease", [-1, MAX_LEASE_ID + 1, 2**63 - 1])
 def test_an_id_that_a_namespace_cannot_have_is_refused(lease: int) -> None:
     with pytest.raises(Denied, match=str(MAX_LEASE_ID)) as refusal:
-        entered("Lease.LeaseGrant", ID=lease)
+        scoped("Lease.LeaseGrant", ID=lease)
     assert refusal.value.status == 400
 
 
@@ -160,7 +160,7 @@ def test_a_watch_is_moved_under_the_prefix(
     """etcd takes a watch without a key as one on the smallest key."""
     options = {"start_revision": 3, "progress_notify": True, "watch_id": 9, "filters": [1]}
     create = new("WatchCreateRequest", key=given[0], range_end=given[1], **options)
-    message = entered("Watch.Watch", create_request=create)
+    message = scoped("Watch.Watch", create_request=create)
     assert message.create_request == new(
         "WatchCreateRequest", key=sent[0], range_end=sent[1], **options
     )
@@ -172,7 +172,7 @@ def test_a_watch_is_moved_under_the_prefix(
     ids=["cancel", "progress", "empty"],
 )
 def test_cancel_and_progress_of_a_watch_stay_as_they_are(fields: dict[str, Any]) -> None:
-    assert entered("Watch.Watch", **fields) == request("Watch.Watch", **fields)
+    assert scoped("Watch.Watch", **fields) == request("Watch.Watch", **fields)
 
 
 def test_a_transaction_is_moved_in_all_its_parts() -> None:
@@ -191,8 +191,8 @@ def test_a_transaction_is_moved_in_all_its_parts() -> None:
         return new("TxnRequest", compare=compares, success=operations, failure=operations[::-1])
 
     message = txn(b"k", b"\0", 7, [txn(b"k", b"\0", 7, [txn(b"k", b"\0", 7, [])])])
-    RED.enter("KV.Txn", message)
-    moved = (b"/red/k", b"/red0", LEASES.enter(7))
+    RED.scope("KV.Txn", message)
+    moved = (b"/red/k", b"/red0", LEASES.scope(7))
     assert message == txn(*moved, [txn(*moved, [txn(*moved, [])])])
 
 
@@ -206,7 +206,7 @@ def _nested(levels: int) -> Any:
 
 def test_a_deep_transaction_is_moved_to_its_last_level() -> None:
     message = _nested(MAX_TXN_LEVELS)
-    RED.enter("KV.Txn", message)
+    RED.scope("KV.Txn", message)
     for _ in range(MAX_TXN_LEVELS - 1):
         message = message.success[0].request_txn
     assert message.failure[0].request_range.key == b"/red/k"
@@ -214,7 +214,7 @@ def test_a_deep_transaction_is_moved_to_its_last_level() -> None:
 
 def test_a_transaction_that_is_too_deep_is_refused() -> None:
     with pytest.raises(Denied, match="at most 40 levels") as refusal:
-        RED.enter("KV.Txn", _nested(MAX_TXN_LEVELS + 1))
+        RED.scope("KV.Txn", _nested(MAX_TXN_LEVELS + 1))
     assert refusal.value.status == 400
 
 
@@ -222,43 +222,43 @@ def test_a_transaction_that_is_too_deep_is_refused() -> None:
 def test_leases_cannot_be_ordered(result: int) -> None:
     compare = new("Compare", key=b"k", target=4, lease=7, result=result)
     with pytest.raises(Denied, match="no order") as refusal:
-        entered("KV.Txn", compare=[compare])
+        scoped("KV.Txn", compare=[compare])
     assert refusal.value.status == 400
 
 
 @pytest.mark.parametrize("result", [0, 1, 2, 3])
 def test_a_lease_can_be_compared_with_none(result: int) -> None:
     compare = new("Compare", key=b"k", target=4, lease=0, result=result)
-    assert entered("KV.Txn", compare=[compare]).compare[0].lease == 0
+    assert scoped("KV.Txn", compare=[compare]).compare[0].lease == 0
 
 
 @pytest.mark.parametrize("name", [b"", b"n", b"/n/", b"\0", b"\xff"])
 def test_locks_and_elections_are_moved_by_their_names(name: bytes) -> None:
     for rpc in ("Lock.Lock", "Election.Campaign", "Election.Leader", "Election.Observe"):
-        assert entered(rpc, name=name).name == b"/red/" + name
+        assert scoped(rpc, name=name).name == b"/red/" + name
 
 
 @pytest.mark.parametrize("key", [b"n/1", b"/blue/n/1", b"\0"])
 def test_unlock_deletes_a_key_of_the_namespace_whatever_it_is(key: bytes) -> None:
-    assert entered("Lock.Unlock", key=key).key == b"/red/" + key
+    assert scoped("Lock.Unlock", key=key).key == b"/red/" + key
 
 
 @pytest.mark.parametrize("rpc", ["Election.Proclaim", "Election.Resign"])
 def test_a_leader_is_moved_by_its_key_too(rpc: str) -> None:
     """etcd writes the leader's key, and does not look whether it belongs to the name."""
     leader = new("v3electionpb.LeaderKey", name=b"n", key=b"/blue/n/1", rev=3, lease=7)
-    assert entered(rpc, leader=leader).leader == new(
+    assert scoped(rpc, leader=leader).leader == new(
         "v3electionpb.LeaderKey",
         name=b"/red/n",
         key=b"/red//blue/n/1",
         rev=3,
-        lease=LEASES.enter(7),
+        lease=LEASES.scope(7),
     )
 
 
 @pytest.mark.parametrize("rpc", ["Election.Proclaim", "Election.Resign"])
 def test_a_leader_that_is_missing_stays_missing(rpc: str) -> None:
-    assert not entered(rpc).HasField("leader")
+    assert not scoped(rpc).HasField("leader")
 
 
 @pytest.mark.parametrize("rpc", ["Lock.Unlock", "Election.Proclaim", "Election.Resign"])
@@ -267,13 +267,13 @@ def test_a_lock_or_a_leader_without_a_key_is_refused(rpc: str) -> None:
     leader = new("v3electionpb.LeaderKey", name=b"n", lease=2**40)
     fields = {} if rpc == "Lock.Unlock" else {"leader": leader}
     with pytest.raises(UpstreamError, match="etcdserver: key is not provided") as refusal:
-        entered(rpc, **fields)
+        scoped(rpc, **fields)
     assert (refusal.value.code, refusal.value.local) == (3, True)
 
 
 @pytest.mark.parametrize("rpc", sorted(set(BY_NAME) - SCOPED))
 def test_what_acts_on_all_of_etcd_is_denied(rpc: str) -> None:
-    for change, binding in ((RED.enter, "request"), (RED.leave, "response")):
+    for change, binding in ((RED.scope, "request"), (RED.unscope, "response")):
         descriptor = getattr(BY_NAME[rpc], binding)
         with pytest.raises(Denied, match=rpc) as refusal:
             change(rpc, new(descriptor.full_name))

@@ -9,7 +9,7 @@ from etcd_asgi.namespace.leases import Leases
 from tests.unit.namespace.messages import answer, new
 
 RED = Namespace(b"/red/", b"s")
-LEASE = Leases(b"/red/", b"s").enter(7)
+LEASE = Leases(b"/red/", b"s").scope(7)
 FOREIGN = 0x7E00_0000_0000_0003
 HEADER = {"revision": 9, "cluster_id": 1, "member_id": 2, "raft_term": 3}
 OUTSIDE = [b"/red", b"/red/", b"/red0", b"/blue/k", b"", b"\xff"]
@@ -22,7 +22,7 @@ def pair(key: bytes, lease: int = 0) -> Any:
 
 def left(rpc: str, **fields: Any) -> Any:
     message = answer(rpc, header=HEADER, **fields)
-    RED.leave(rpc, message)
+    RED.unscope(rpc, message)
     return message
 
 
@@ -76,7 +76,7 @@ def test_a_pair_from_outside_is_dropped_in_a_transaction_in_a_transaction() -> N
     inner = message.responses.add().response_txn.responses.add().response_range
     inner.kvs.extend([pair(b"/blue/a"), pair(b"/red/a")])
     inner.count = 2
-    RED.leave("KV.Txn", message)
+    RED.unscope("KV.Txn", message)
     assert (list(inner.kvs), inner.count) == ([pair(b"a")], 1)
 
 
@@ -130,8 +130,8 @@ def test_the_keys_of_a_lease_are_the_callers() -> None:
 
 
 def test_the_leases_of_others_are_not_listed() -> None:
-    blue = Leases(b"/blue/", b"s").enter(7)
-    nobodys = Leases(b"/red/", b"s").enter(-1)
+    blue = Leases(b"/blue/", b"s").scope(7)
+    nobodys = Leases(b"/red/", b"s").scope(-1)
     listed = [{"ID": one} for one in (FOREIGN, LEASE, 7, blue, -3)]
     seen = left("Lease.LeaseLeases", leases=listed)
     assert [one.ID for one in seen.leases] == [7]

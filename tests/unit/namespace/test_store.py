@@ -109,16 +109,16 @@ def test_a_namespace_answers_as_if_it_were_alone_and_leaves_the_rest_untouched(
     prefix, present = case
     namespace, keys, leases = Namespace(prefix, b"s"), Keys(prefix), Leases(prefix, b"s")
     shared = Store({key: _pair(key) for key in present})
-    shared.leases = {FOREIGN, 3, *(leases.enter(one) for one in OWN_LEASES)}
-    own = [keys.leave(key) for key in present if keys.holds(key)]
+    shared.leases = {FOREIGN, 3, *(leases.scope(one) for one in OWN_LEASES)}
+    own = [keys.unscope(key) for key in present if keys.holds(key)]
     alone = Store({key: _pair(key) for key in own}, leases=set(OWN_LEASES))
     outside = _outside(shared, keys)
     for request in asked:
         expected = _answer(alone, copy(request))
         rpc = RPCS[request.DESCRIPTOR.name]
-        namespace.enter(rpc, request)
+        namespace.scope(rpc, request)
         answer = _answer(shared, request)
         if not isinstance(answer, str):
-            namespace.leave(rpc, answer)
+            namespace.unscope(rpc, answer)
         assert answer == expected
         assert _outside(shared, keys) == outside

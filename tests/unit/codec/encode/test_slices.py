@@ -119,7 +119,7 @@ def test_in_a_namespace_slices_are_the_whole_or_refused(
     reply = data.draw(messages(RPCS[rpc])).SerializeToString()
 
     def change(message: Message) -> None:
-        namespace.leave(rpc, message)
+        namespace.unscope(rpc, message)
 
     with suppress(Unusual):
         text = in_slices(RPCS[rpc], reply, shown, change, size)
@@ -136,7 +136,7 @@ def test_a_namespaced_transaction_is_converted_in_slices(
     reply = transaction(levels, 40).SerializeToString()
 
     def change(message: Message) -> None:
-        namespace.leave("KV.Txn", message)
+        namespace.unscope("KV.Txn", message)
 
     assert in_slices(name, reply, shown, change, size) == whole(name, reply, shown, change)
 
@@ -157,7 +157,7 @@ def test_pairs_from_outside_of_the_namespace_are_left_to_the_whole_conversion() 
         found.kvs.add(key=key)
 
     def change(message: Message) -> None:
-        namespace.leave("KV.Range", message)
+        namespace.unscope("KV.Range", message)
 
     with pytest.raises(Unusual):
         in_slices("etcdserverpb.RangeResponse", found.SerializeToString(), BASE64, change, 8)
