@@ -6,10 +6,8 @@ import math
 import time
 
 from etcd_asgi.errors import UpstreamError
+from etcd_asgi.etcd.error_texts import DEADLINE
 from etcd_asgi.status import Code
-
-DEADLINE = "context deadline exceeded"
-"""What Go's gRPC says of a deadline: grpc-go status/status.go, FromContextError."""
 
 _ALSO = frozenset({Code.CANCELLED, Code.UNKNOWN})
 _MARGIN = 0.05

@@ -7,6 +7,7 @@
     ├── BodyTooLarge          the request's body is longer than the limit
     ├── Denied                the host's ``access`` refused the request
     ├── UpstreamError         the call to etcd ended with a gRPC status other than OK
+    │   └── GatewayClosing    the gateway ended it, as it is closed
     ├── HookError             a function of the host raised an error that means another
     ├── HostError             the host's ``receive`` raised an error for the host
     ├── ClientDisconnected    the client has disconnected
@@ -18,6 +19,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
 from etcd_asgi.arguments import check_bool, wrong_type
 from etcd_asgi.status import Code
@@ -72,6 +74,21 @@ class UpstreamError(EtcdAsgiError):
         self.code = code
         self.message = message
         self.local = local
+
+    def __copy__(self) -> Self:
+        """Make the same error without its traceback, which would keep the frames of the call."""
+        one = type(self).__new__(type(self), *self.args)
+        vars(one).update(vars(self))
+        return one
+
+
+class GatewayClosing(UpstreamError):
+    """Error of a call or a stream that ends because the gateway is closed."""
+
+    def __init__(
+        self, code: int = Code.UNAVAILABLE, message: str = CLOSING, *, local: bool = False
+    ) -> None:
+        super().__init__(code, message, local=local)
 
 
 class Denied(EtcdAsgiError):

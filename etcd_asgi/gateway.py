@@ -31,10 +31,10 @@ from etcd_asgi.asgi.routes import DEFAULT_VERSIONS, Routes
 from etcd_asgi.asgi.streaming import Streaming
 from etcd_asgi.asgi.unexpected_errors import is_disconnect, log_error
 from etcd_asgi.asgi.websocket_calls import WebSocketCalls
-from etcd_asgi.calls.bounds import Bounds
-from etcd_asgi.calls.etcd_status import Vitals
+from etcd_asgi.calls.etcd_status import EtcdStatus
 from etcd_asgi.calls.freed_memory import FreedMemory
 from etcd_asgi.calls.open_streams import OpenStreams
+from etcd_asgi.calls.shared_state import SharedState
 from etcd_asgi.calls.waiting import WaitingCalls
 from etcd_asgi.errors import Denied, HostError, ResponseBroken
 from etcd_asgi.parameters import check_lending, check_parameters, is_upstream
@@ -134,12 +134,12 @@ class Gateway:
         self._identities = Identities(self._upstream, self._limits, credentials)
         admission = self._admission(rules)
         self._freed = FreedMemory()
-        self._bounds = Bounds(self._limits, self._freed)
-        self._routes = Routes(versions, self._limits, self._upstream, self._waiting, self._bounds)
+        self._shared = SharedState(self._limits, self._freed)
+        self._routes = Routes(versions, self._limits, self._upstream, self._waiting, self._shared)
         self._by_path = self._routes.by_path
         first = self._routes.first
-        vitals = Vitals(self._identities.own(), self._limits, f"{first.release}.0")
-        self._health = HealthEndpoint(vitals, access, first)
+        status = EtcdStatus(self._identities.own(), self._limits, f"{first.release}.0")
+        self._health = HealthEndpoint(status, access, first)
         self._grant_info = GrantInfoEndpoint(access, first)
         self._streams = OpenStreams(self._limits.max_streams)
         self._monitor = monitor = DisconnectMonitor(
@@ -194,7 +194,7 @@ class Gateway:
             return  # no call could be made, so there is nothing to end
         self._streams.end_all()
         await self._waiting.aclose()
-        await self._bounds.shielded.aclose()
+        await self._shared.shielded.aclose()
         await self._identities.aclose()
         await self._upstream.aclose()
         self._freed.close()

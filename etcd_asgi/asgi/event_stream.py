@@ -14,11 +14,12 @@ from typing import Any
 from starlette.types import Send
 
 from etcd_asgi.asgi.response_stream import ResponseStream
-from etcd_asgi.asgi.responses import CANCELLED, send_error
+from etcd_asgi.asgi.responses import send_error
 from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.stream_output import write
-from etcd_asgi.calls.watch.state import Kind
+from etcd_asgi.calls.watch.state import ReplyKind
 from etcd_asgi.errors import ClientDisconnected, UpstreamError
+from etcd_asgi.etcd.error_texts import CANCELLED
 from etcd_asgi.status import Code
 
 _HEADERS = (
@@ -68,11 +69,11 @@ class EventResponse:
         """Convert a message to an SSE event; for a watch its state names the kind."""
         name, event_id, watch = _MESSAGE, b"", self._call.watch
         if watch is not None:
-            event = watch.event
+            event = watch.sse_event
             if event is None:
                 return None
             name, event_id = event.kind.value.encode(), event.id
-            if event.kind is Kind.COMPACTED:
+            if event.kind is ReplyKind.COMPACTED:
                 message.header.revision = watch.present  # to resume after, as the id says
         data = await write(self._call, message)
         return event_of(name, data, event_id)

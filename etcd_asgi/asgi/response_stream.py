@@ -7,10 +7,11 @@ from typing import Any
 
 from starlette.types import Message, Send
 
-from etcd_asgi.asgi.responses import CANCELLED, Headers, emit, send_error
+from etcd_asgi.asgi.responses import Headers, emit, send_error
 from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.stream_output import write
 from etcd_asgi.errors import ClientDisconnected, UpstreamError
+from etcd_asgi.etcd.error_texts import CANCELLED
 from etcd_asgi.status import Code
 
 _TYPE = (b"content-type", b"application/json")

@@ -14,9 +14,6 @@ from etcd_asgi.errors import ClientDisconnected, Denied, SendFailed
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
 
-CANCELLED = "context canceled"
-"""The text of Go's gRPC for a call that its caller gave up."""
-
 Headers = Iterable[tuple[bytes, bytes]]
 
 _JSON = b"application/json"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from etcd_asgi.arguments import wrong_type
 from etcd_asgi.calls.bindings import bindings
-from etcd_asgi.calls.bounds import Bounds
 from etcd_asgi.calls.method import Method
+from etcd_asgi.calls.shared_state import SharedState
 from etcd_asgi.calls.waiting import WAITING, WaitingCalls, WaitingUpstream
 from etcd_asgi.flavours import Flavour, flavour
 from etcd_asgi.settings import Limits
@@ -26,7 +26,7 @@ class Routes:
         limits: of the requests.
         upstream: where calls go.
         waiting: carries those that wait for a lock or an election.
-        bounds: limits of all calls of the gateway.
+        shared: state of all calls of the gateway.
 
     Raises:
         ValueError: a prefix or flavour is not valid.
@@ -38,7 +38,7 @@ class Routes:
         limits: Limits,
         upstream: Upstream,
         waiting: WaitingCalls,
-        bounds: Bounds,
+        shared: SharedState,
     ) -> None:
         self.flavours = _flavours(versions)
         """By prefix, in the order given."""
@@ -49,7 +49,7 @@ class Routes:
         counted = WaitingUpstream(upstream, waiting)
         self.by_path = {
             f"/{prefix}{binding.path}": Method(
-                binding, one, limits, counted if binding.rpc in WAITING else upstream, bounds
+                binding, one, limits, counted if binding.rpc in WAITING else upstream, shared
             )
             for prefix, one in self.flavours.items()
             for binding in bindings()

@@ -1,1 +1,1 @@
-"""RPCs: what one call is, and its way from a decoded message to etcd and back."""
+"""Calls: one RPC of one client, from the decoded message to etcd's reply."""

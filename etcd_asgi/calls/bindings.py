@@ -21,7 +21,7 @@ SERVED = "/v3"
 
 
 class Kind(Enum):
-    """How many messages go each way. No RPC of etcd streams from the client alone."""
+    """Kinds of RPCs, by the messages each way. No RPC of etcd streams from the client alone."""
 
     UNARY = "unary"
     SERVER_STREAM = "server stream"
@@ -48,7 +48,7 @@ class Binding:
 
 @cache
 def bindings() -> tuple[Binding, ...]:
-    """All bindings of etcd's JSON API, the additional ones included."""
+    """Return all bindings of etcd's JSON API, the additional ones included."""
     return tuple(
         _binding(method, path)
         for name in proto.SERVICES
@@ -85,11 +85,10 @@ def _kind(method: MethodDescriptor) -> Kind:
 
 @cache
 def _streaming(file: FileDescriptor) -> dict[str, tuple[bool, bool]]:
-    """Of each RPC of *file*, whether the client and the server stream.
+    """Return, for each RPC of *file*, true or false for a stream of the client, and of the server.
 
-    It is read from the file's serialized form, the only one that has it in every release and
-    implementation of protobuf: a method's descriptor tells it since 4.23, and the pure-Python one
-    cannot be copied to a message.
+    Only the file's serialized form has them in every release and implementation of protobuf: a
+    method's descriptor has them since 4.23, and the pure-Python one cannot be copied to a message.
     """
     definition = FileDescriptorProto.FromString(file.serialized_pb)
     return {

@@ -1,4 +1,4 @@
-"""One call: all that is known of one client's RPC, from its first byte to its last."""
+"""The call: one RPC of one client, from its first byte to its last."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Guard(Protocol):
 
         Raises:
             Denied: it is not granted.
-            UpstreamError: etcd would refuse it, and is not asked.
+            UpstreamError: etcd would refuse it, so it is not sent.
         """
         ...
 
@@ -47,7 +47,7 @@ class Guard(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back all that the call holds."""
+        """Give back all that the call holds, such as places of a quota."""
         ...
 
 
@@ -57,7 +57,7 @@ class Call:
 
     method: Method
     transcoder: Transcoder
-    """Of the method, in the byte modes of the request."""
+    """The method's, for the byte modes of the request."""
 
     limits: Limits
     upstream: Upstream
@@ -67,10 +67,10 @@ class Call:
     """``None`` where the host has no policy: every message passes as it is."""
 
     waiting: WaitingUpstream | None = None
-    """Makes calls that need a session lease of the gateway's, where the RPC has such."""
+    """Makes calls that need a session lease of the gateway's; ``None`` for other RPCs."""
 
     watch: WatchState | None = None
-    """Of the watches, where the RPC is the watch."""
+    """``None`` for all RPCs but Watch."""
 
     def timeout(self) -> float | None:
         """Return the seconds until the deadline, if there is one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from copy import copy
 from typing import Any
 
 from etcd_asgi.errors import UpstreamError
@@ -20,19 +21,19 @@ _ALARM = re.compile(r"alarm:(\w+)")
 _NO_LEADER = "RAFT NO LEADER"
 
 _ANONYMOUS = frozenset({Code.INVALID_ARGUMENT, Code.UNAUTHENTICATED, Code.PERMISSION_DENIED})
-"""How an etcd with auth answers a call without a token: it lives, that much is told."""
+"""Codes of the reply of an etcd with auth to a call without a token: it is up."""
 
 
-class Vitals:
-    """What is known of the upstream, asked for when somebody wants to know.
+class EtcdStatus:
+    """Version and health of etcd, cached and refreshed on demand.
 
     Late releases that have auth switched on refuse Status without a token. They are healthy then,
     and their version is unknown until a caller with a token has asked for it.
 
     Args:
-        upstream: whose.
-        limits: for how long to wait, and to believe.
-        assumed: the version to tell as long as etcd's own is not known.
+        upstream: of the gateway.
+        limits: seconds to wait for etcd, and to cache its replies.
+        assumed: the version to return as long as etcd's own is not known.
     """
 
     def __init__(self, upstream: Upstream, limits: Limits, assumed: str) -> None:
@@ -49,11 +50,11 @@ class Vitals:
         self._health_asked = float("-inf")
 
     async def version(self, token: Metadata) -> str:
-        """The server's version, such as ``3.6.14``.
+        """Return the server's version, such as ``3.6.14``.
 
-        A known one is told at once, and asked for again in the background when it is old. The
-        first answer may take longer than clients wait, which then are told the assumed one: they
-        take it for the paths to use, and some end when they are told none.
+        A known one is returned at once, and refreshed in the background when it is old. The first
+        may take longer than clients wait, which then get the assumed one: they choose their paths
+        by it, and some end when they get none.
 
         Args:
             token: the caller's, as metadata, if it has one.
@@ -67,13 +68,13 @@ class Vitals:
         if unknown:
             await self._wait_for_refresh()
         if unknown and self._failed is not None:
-            raise UpstreamError(self._failed.code, self._failed.message, local=self._failed.local)
+            raise copy(self._failed)
         return self._version or self._assumed
 
     async def unhealthy(self) -> str:
-        """Why etcd is not healthy: an alarm, no leader or no answer; empty when it is.
+        """Return the reason why etcd is not healthy: an alarm, no leader, no reply; empty if it is.
 
-        Anybody may ask, so one call answers all who wait for it, and those who ask soon after it.
+        Anybody may ask, so one call serves all who wait for it, and those who ask soon after it.
         """
         loop, task = asyncio.get_running_loop(), self._health
         if task is None or task.get_loop() is not loop or self._is_old(task):
@@ -87,9 +88,9 @@ class Vitals:
         return task.done() and (task.cancelled() or age > self._limits.health_cache_time)
 
     async def _find_fault(self) -> str:
-        """Ask etcd.
+        """Ask etcd for the reason.
 
-        Source: etcd server/etcdserver/api/etcdhttp/health.go, for the words.
+        Source: etcd server/etcdserver/api/etcdhttp/health.go, for the texts.
         """
         try:
             status = await self._status(self._limits.health_timeout)
@@ -121,5 +122,5 @@ class Vitals:
         await asyncio.wait({self._refresh}, timeout=self._limits.version_timeout)
 
     async def _status(self, timeout: float, token: Metadata | None = None) -> Any:
-        answer = await self._upstream.unary(_STATUS, b"", [*_METADATA, *(token or [])], timeout)
-        return self._parse.FromString(answer)
+        reply = await self._upstream.unary(_STATUS, b"", [*_METADATA, *(token or [])], timeout)
+        return self._parse.FromString(reply)

@@ -1,4 +1,4 @@
-"""Requests that may bring much, and large replies, within the budget of the gateway."""
+"""Exchanges with large replies, within the budget of the gateway."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ async def hold_for(call: Call, reply: bytes, wait: float | None) -> Hold:
         wait: seconds at most; ``None``: as long as it takes.
 
     Returns:
-        What it has of the budget, to be closed.
+        Its part of the budget, to be closed.
 
     Raises:
         UpstreamError: it is too long, or there was no room for it.
     """
-    hold = call.method.bounds.budget.hold()
-    call.method.weight.learn(ONE, len(reply))
+    hold = call.method.shared.budget.hold()
+    call.method.costs.learn(ONE, len(reply))
     try:
         await _admit(call, reply, hold, wait)
     except BaseException:
@@ -34,17 +34,17 @@ async def hold_for(call: Call, reply: bytes, wait: float | None) -> Hold:
 
 
 async def exchange_much(call: Call, request: bytes, asked: Asked) -> tuple[bytes, Hold | None]:
-    """Send a request that may bring much, once there is room for that.
+    """Send a request that may bring a large reply, once there is room for it.
 
     See :func:`etcd_asgi.calls.unary.exchange`.
     """
-    weight, limits = call.method.weight, call.limits
-    hold = call.method.bounds.budget.hold()
+    costs, limits = call.method.costs, call.limits
+    hold = call.method.shared.budget.hold()
     try:
-        if cost := weight.cost(asked):
+        if cost := costs.expected(asked):
             await _reserve(call, hold, cost)
         reply = await _reply(call, request, asked, hold)
-        weight.learn(asked, len(reply))
+        costs.learn(asked, len(reply))
         if len(reply) >= limits.offload_bytes:
             await _admit(call, reply, hold, limits.room_timeout)
             return reply, hold
@@ -62,7 +62,7 @@ async def _reply(call: Call, request: bytes, asked: Asked, hold: Hold) -> bytes:
     if timeout is not None and timeout <= 0:
         raise exceeded()
     made = call.upstream.unary(method.rpc, request, call.metadata, None)
-    return await method.bounds.shielded.reply(made, timeout, hold)
+    return await method.shared.shielded.reply(made, timeout, hold)
 
 
 async def _reserve(call: Call, hold: Hold, cost: int) -> None:

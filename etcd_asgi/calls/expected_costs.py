@@ -1,8 +1,8 @@
-"""What calls are expected to cost: bytes, learned from recent replies.
+"""Expected costs of calls: bytes, learned from recent replies.
 
-A larger reply counts at once, smaller ones little by little. One interval is expected to take so
-much at least that the number of ranges under way stays bounded, and so much at most that somebody's
-large replies do not keep all others from asking for little.
+A larger reply counts at once, smaller ones little by little. The least cost of an interval limits
+the number of ranges under way; its greatest cost keeps large replies of one client from blocking
+the small ones of all others.
 """
 
 from __future__ import annotations
@@ -22,33 +22,32 @@ _FIRST_ONE, _FIRST_MANY = 64 * 1024, 4 * MIB
 """Bytes expected of a reply for one key, and for an interval, before there has been any."""
 
 _LEAST_ONE, _LEAST_MANY = 4 * 1024, MIB
-"""Bytes expected at least. The second one bounds the number of ranges under way, however small the
+"""Bytes expected at least. The second one limits the number of ranges under way, however small the
 last ones were: 256 of them by default."""
 
 _SHARES = 16
-"""Of the budget, one interval is expected to take at most one of so many parts."""
+"""Shares of the budget, of which one interval is expected to take one at most."""
 
 _DECAY_BITS = 3
-"""Each smaller reply takes an eighth of the difference off what is expected."""
+"""Each smaller reply takes an eighth of the difference off the expected cost."""
 
 _RANGE_END = b"\x12"
 """The tag of ``range_end``: a serialized request without it asks for a single key."""
 
 
 def cost_of_reply(size: int) -> int:
-    """Bytes that a reply of *size* takes while it is converted: itself, and its JSON in base64."""
+    """Return the bytes that a reply takes while it is converted: itself, and its base64 JSON."""
     return size * 5 // 2
 
 
 class Asked(NamedTuple):
-    """What a request asks for."""
+    """Numbers of intervals and of single keys that a request asks for."""
 
     intervals: int
     keys: int
-    """Single ones."""
 
     only_reads: bool = False
-    """Whether it is a transaction without a write: see :mod:`etcd_asgi.calls.shielded`."""
+    """True for a transaction without a write: see :mod:`etcd_asgi.calls.shielded`."""
 
 
 ONE, INTERVAL = Asked(0, 1), Asked(1, 0)
@@ -71,7 +70,7 @@ class Sizes:
         self.expected = first
 
     def learn(self, cost: int) -> None:
-        """Take note of what a reply cost."""
+        """Take note of the cost of a reply."""
         if cost >= self.expected:
             self.expected = min(cost, self._most)
         else:
@@ -79,14 +78,14 @@ class Sizes:
             self.expected = max(self._least, less)
 
 
-class Weight:
+class RpcCosts:
     """The expected costs of one RPC's calls.
 
     Args:
         one: cost of a reply for one key; of any reply, where there is no *mark*.
         many: cost of the reply to an interval.
-        mark: what every serialized request holds that may bring more than *one*; ``None``: there is
-            none such. The caller looks for it, as most requests have it not.
+        mark: bytes in every serialized request that may bring more than *one*; ``None``: no request
+            may. The caller looks for it, as most requests do not have it.
     """
 
     __slots__ = ("_many", "mark", "one")
@@ -100,7 +99,7 @@ class Weight:
         """Look into a serialized request.
 
         Returns:
-            ``None`` for a request whose call needs nothing but to be made, as most do.
+            ``None`` for a request that needs neither room in the budget nor a shield, as most do.
         """
         asked = self.asked(request)
         return None if asked is ONE and self.one.expected <= LIGHT else asked
@@ -109,8 +108,8 @@ class Weight:
         """Count what a serialized request asks for."""
         return ONE if self.mark is None or self.mark not in request else INTERVAL
 
-    def cost(self, asked: Asked) -> int:
-        """Bytes that a call is expected to cost."""
+    def expected(self, asked: Asked) -> int:
+        """Return the bytes that a call is expected to cost."""
         return asked.intervals * self._many.expected + asked.keys * self.one.expected
 
     def learn(self, asked: Asked, size: int) -> None:
@@ -121,22 +120,22 @@ class Weight:
             self.one.learn(cost_of_reply(size) // asked.keys)
 
 
-class TxnWeight(Weight):
+class TxnCosts(RpcCosts):
     """The expected costs of transactions, which are looked into."""
 
     __slots__ = ()
 
     def heavy(self, request: bytes) -> Asked | None:
-        """See :meth:`Weight.heavy`."""
+        """See :meth:`RpcCosts.heavy`."""
         asked = self.asked(request)
-        is_light = not asked.intervals and self.cost(asked) <= LIGHT
+        is_light = not asked.intervals and self.expected(asked) <= LIGHT
         return None if is_light and not asked.only_reads else asked
 
     def asked(self, request: bytes) -> Asked:
-        """See :meth:`Weight.asked`.
+        """See :meth:`RpcCosts.asked`.
 
-        Of a transaction that is nested too deeply for the parser the most is assumed: two tags are
-        in each range.
+        A transaction that is nested too deeply for the parser counts as ranges alone, each of which
+        has two tags.
         """
         try:
             return _txn(_txn_request().FromString(request))
@@ -150,7 +149,7 @@ def _txn_request() -> Any:
 
 
 def _txn(txn: Any) -> Asked:
-    """Count what a transaction asks for: of its branches, that which reads more."""
+    """Count a transaction, which is the branch of it that reads more."""
     success, failure = _branch(txn.success), _branch(txn.failure)
     intervals, keys, _ = max(success, failure)
     return Asked(intervals, keys, success.only_reads and failure.only_reads)
@@ -161,12 +160,12 @@ def _branch(operations: Any) -> Asked:
     for operation in operations:
         match operation.WhichOneof("request"):
             case "request_range":
-                asked = _one(operation.request_range, is_told=True)
+                asked = _one(operation.request_range, is_returned=True)
             case "request_put":
                 asked = Asked(0, int(operation.request_put.prev_kv))
             case "request_delete_range":
                 one = operation.request_delete_range
-                asked = _one(one, is_told=one.prev_kv)._replace(only_reads=False)
+                asked = _one(one, is_returned=one.prev_kv)._replace(only_reads=False)
             case "request_txn":
                 asked = _txn(operation.request_txn)
             case _:
@@ -176,34 +175,35 @@ def _branch(operations: Any) -> Asked:
     return Asked(intervals, keys, only_reads)
 
 
-def _one(operation: Any, *, is_told: bool) -> Asked:
+def _one(operation: Any, *, is_returned: bool) -> Asked:
     is_interval = bool(operation.range_end)
-    return Asked(int(is_told and is_interval), int(is_told and not is_interval), only_reads=True)
+    intervals, keys = is_returned and is_interval, is_returned and not is_interval
+    return Asked(int(intervals), int(keys), only_reads=True)
 
 
 class ExpectedCosts:
     """The expected costs of all RPCs of a gateway.
 
     Args:
-        limits: ``max_bytes_under_way`` bounds what one interval is expected to take.
+        limits: ``max_bytes_under_way`` limits the expected cost of one interval.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._most = max(_FIRST_MANY, limits.max_bytes_under_way // _SHARES)
         one, many = self._one(), self._many()
-        self._weights = {
-            "KV.Range": Weight(one, many, _RANGE_END),
-            "KV.Txn": TxnWeight(one, many, b""),
-            "KV.DeleteRange": Weight(self._one(), self._many(), _RANGE_END),
+        self._by_rpc = {
+            "KV.Range": RpcCosts(one, many, _RANGE_END),
+            "KV.Txn": TxnCosts(one, many, b""),
+            "KV.DeleteRange": RpcCosts(self._one(), self._many(), _RANGE_END),
         }
 
-    def of(self, rpc: str) -> Weight:
-        """Return those of an RPC, named such as ``KV.Range``."""
-        weight = self._weights.get(rpc)
-        if weight is None:
+    def of(self, rpc: str) -> RpcCosts:
+        """Return the costs of an RPC, named such as ``KV.Range``."""
+        costs = self._by_rpc.get(rpc)
+        if costs is None:
             one = self._one()
-            weight = self._weights[rpc] = Weight(one, one, None)
-        return weight
+            costs = self._by_rpc[rpc] = RpcCosts(one, one, None)
+        return costs
 
     def _one(self) -> Sizes:
         return Sizes(_FIRST_ONE, _LEAST_ONE)

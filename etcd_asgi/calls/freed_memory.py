@@ -1,7 +1,7 @@
-"""Giving memory that was freed back to the operating system.
+"""Gives freed memory back to the operating system.
 
-The C library keeps what large responses took, in pieces that it could use again, for as long as the
-process lives. glibc gives it back when it is asked to; other libraries do so by themselves.
+The C library keeps the memory of large responses, in parts that it could use again, for as long as
+the process lives. glibc gives it back on request; other libraries do so by themselves.
 
 Source: the manual page malloc_trim(3).
 """
@@ -14,11 +14,11 @@ from collections.abc import Callable
 from functools import cache
 
 _PAUSE = 1.0
-"""Seconds after which memory is given back, once there is some: not for each response anew."""
+"""Seconds before memory is given back, so that this is not done for each response."""
 
 
 class FreedMemory:
-    """The memory that the large responses of a gateway have left, and its way back."""
+    """Memory that the large responses of a gateway have freed."""
 
     def __init__(self) -> None:
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
@@ -32,7 +32,7 @@ class FreedMemory:
             self._timers[loop] = loop.call_later(_PAUSE, self._give_back, loop)
 
     def close(self) -> None:
-        """Give nothing back on the running event loop any more."""
+        """Cancel the timer of the running event loop."""
         timer = self._timers.pop(asyncio.get_running_loop(), None)
         if timer is not None:
             timer.cancel()

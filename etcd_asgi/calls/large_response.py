@@ -29,7 +29,7 @@ class LargeResponse:
         return sum(map(len, self._chunks))
 
     def take(self) -> Iterator[bytes]:
-        """Iterate over the chunks. Each is given back when the next is asked for."""
+        """Iterate over the chunks. Each gives its bytes back when the next is asked for."""
         chunks, hold = self._chunks, self._hold
         chunks.reverse()
         while chunks:
@@ -47,7 +47,7 @@ class LargeResponse:
         return "".join(decoded)
 
     def close(self) -> None:
-        """Give back what the response takes."""
+        """Give back all bytes of the response."""
         self._chunks = []
         self._hold.close()
 

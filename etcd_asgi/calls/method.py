@@ -1,9 +1,9 @@
-"""One RPC as a gateway serves it: what all of its calls have in common."""
+"""An RPC as a gateway serves it: the state that its calls have in common."""
 
 from __future__ import annotations
 
 from etcd_asgi.calls.bindings import Binding
-from etcd_asgi.calls.bounds import Bounds
+from etcd_asgi.calls.shared_state import SharedState
 from etcd_asgi.calls.transcoder import Transcoder
 from etcd_asgi.codec.modes import DEFAULT, Modes
 from etcd_asgi.flavours import Flavour
@@ -15,17 +15,17 @@ class Method:
     """An RPC under one version prefix.
 
     Args:
-        binding: the row of the table that it is.
+        binding: its row of the table.
         flavour: the release whose JSON it reads and writes.
         limits: of its calls.
         upstream: carries its calls, unless a call has an upstream of its own.
-        bounds: of all calls of the gateway.
+        shared: state of all calls of the gateway.
     """
 
     __slots__ = (
         "_others",
         "binding",
-        "bounds",
+        "costs",
         "default",
         "flavour",
         "is_watch",
@@ -33,8 +33,8 @@ class Method:
         "limits",
         "name",
         "rpc",
+        "shared",
         "upstream",
-        "weight",
     )
 
     def __init__(
@@ -43,7 +43,7 @@ class Method:
         flavour: Flavour,
         limits: Limits,
         upstream: Upstream,
-        bounds: Bounds,
+        shared: SharedState,
     ) -> None:
         self.binding = binding
         self.rpc = binding.rpc
@@ -53,8 +53,8 @@ class Method:
         self.flavour = flavour
         self.limits = limits
         self.upstream = upstream
-        self.bounds = bounds
-        self.weight = bounds.costs.of(binding.name)
+        self.shared = shared
+        self.costs = shared.costs.of(binding.name)
         self.default = Transcoder(binding, flavour, limits, DEFAULT)
         self._others: dict[Modes, Transcoder] = {}
 

@@ -1,20 +1,20 @@
-"""All that waits on a gateway: counted together, up to one limit, and ended together."""
+"""Pending work of a gateway: counted together, up to one limit, and ended together."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Protocol
 
-from etcd_asgi.errors import CLOSING, UpstreamError
+from etcd_asgi.errors import GatewayClosing, UpstreamError
 from etcd_asgi.status import Code
 
 
-class Waiting(Protocol):
-    """Something that waits: a streaming call, a WebSocket, a unary call or a request body."""
+class Pending(Protocol):
+    """Pending work: a streaming call, a WebSocket, a unary call or a request body."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop that it waits on."""
+        """Return the event loop that it waits on."""
         ...
 
     def end(self, how: UpstreamError) -> None:
@@ -23,20 +23,20 @@ class Waiting(Protocol):
 
 
 class OpenStreams:
-    """All that waits on one gateway, up to a limit.
+    """The pending work of one gateway, up to a limit.
 
     Args:
-        limit: how many may wait at a time.
+        limit: the most at a time.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._open: set[Waiting] = set()
+        self._open: set[Pending] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def entered(self, one: Waiting) -> Place:
+    def entered(self, one: Pending) -> Place:
         """Count *one* in, for as long as the context lasts.
 
         Raises:
@@ -45,7 +45,7 @@ class OpenStreams:
         self.take(one)
         return Place(self, one)
 
-    def take(self, one: Waiting) -> None:
+    def take(self, one: Pending) -> None:
         """Count *one* in.
 
         Raises:
@@ -60,24 +60,24 @@ class OpenStreams:
             )
         self._open.add(one)
 
-    def give_back(self, one: Waiting) -> None:
+    def give_back(self, one: Pending) -> None:
         """Count *one* out, if it was counted."""
         self._open.discard(one)
 
     def end_all(self) -> None:
-        """End all that waits on the running event loop."""
+        """End all pending work of the running event loop, as the gateway closes."""
         loop = asyncio.get_running_loop()
         for one in list(self._open):
             if one.loop is loop:
-                one.end(UpstreamError(Code.UNAVAILABLE, CLOSING))
+                one.end(GatewayClosing())
 
 
 class Place:
-    """The place of something that waits, as a context manager."""
+    """The place of pending work, as a context manager."""
 
     __slots__ = ("_among", "_one")
 
-    def __init__(self, among: OpenStreams, one: Waiting) -> None:
+    def __init__(self, among: OpenStreams, one: Pending) -> None:
         self._among = among
         self._one = one
 

@@ -1,11 +1,11 @@
 """A budget of bytes for large responses, so that many at once do not take all memory.
 
-Rule 1: a call that may bring much reserves what it is expected to bring before it is sent to etcd.
-If there is no room, it waits: first come, first served, for a limited time.
-Rule 2: when the reply is there, it is charged with what it really takes until the client has it. If
-it is more than expected and there is no room, it waits before it is converted; one at a time
-goes on in any case, so that those that wait never wait for each other.
-Rule 3: calls that are expected to bring little neither reserve nor wait.
+Rule 1: a call with a large expected cost reserves it before it is sent to etcd. If there is no
+room, it waits: first come, first served, for a limited time.
+Rule 2: the reply is charged with its real cost until the client has it. If that is more than
+expected and there is no room, it waits before it is converted; one at a time goes on in any
+case, so that waiting replies never wait for each other.
+Rule 3: calls with a small expected cost neither reserve nor wait.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Hold:
         """Bytes. Change it with :meth:`resize`."""
 
     async def reserve(self, cost: int, wait: float) -> None:
-        """Wait until there is room for a call that is expected to cost so many bytes.
+        """Wait until there is room for a call that is expected to cost *cost* bytes.
 
         Raises:
             UpstreamError: there was none after *wait* seconds.
@@ -64,13 +64,13 @@ class Hold:
             await ledger.wait(ledger.replies, self, cost, wait)
 
     def go(self, cost: int) -> None:
-        """Have *cost* bytes for a reply that is being converted or sent."""
+        """Take *cost* bytes for a reply that is being converted or sent."""
         self._is_going = True
         self._ledger.going += 1
         self.resize(cost)
 
     def resize(self, size: int) -> None:
-        """Have *size* bytes, whether there is room or not."""
+        """Take or give back bytes up to *size*, even if there is no room."""
         ledger, less = self._ledger, self.size - size
         self.size = size
         ledger.held -= less
@@ -106,7 +106,7 @@ class Ledger:
 
     Args:
         size: bytes.
-        freed: told of each large response that is over.
+        freed: gives memory back after each large response.
     """
 
     def __init__(self, size: int, freed: FreedMemory | None = None) -> None:
@@ -125,11 +125,11 @@ class Ledger:
         """Calls that wait to be sent to etcd."""
 
     def may_begin(self, cost: int) -> bool:
-        """Tell whether a call may be sent: there is room for it, or it is alone."""
+        """Check that a call may be sent: there is room for it, or it is alone."""
         return not self.replies and (self.held + cost <= self._size or not self.held)
 
     def may_go_on(self, more: int) -> bool:
-        """Tell whether a reply may take *more* bytes: there is room, or it is the only one."""
+        """Check that a reply may take *more* bytes: there is room, or it is the only one."""
         return self.held + more <= self._size or not self.going
 
     async def wait(self, queue: deque[_Waiter], hold: Hold, cost: int, wait: float | None) -> None:
@@ -151,7 +151,7 @@ class Ledger:
                 self.wake()  # those behind it may fit
 
     def wake(self) -> None:
-        """Let those go on for whom there is room, in their order."""
+        """Wake the waiters that there is room for, in their order."""
         while self.replies:
             future, hold, cost = self.replies[0]
             if not future.done():
@@ -195,5 +195,5 @@ class Budget:
 
     @property
     def held(self) -> int:
-        """Bytes that calls of the running event loop have."""
+        """Return the bytes that calls of the running event loop have."""
         return self._ledgers.here().held

@@ -1,8 +1,8 @@
 """Calls that etcd must not see cancelled, and that are therefore shielded from their clients.
 
 A transaction that only reads ends etcd up to 3.5.4 when it is cancelled while etcd reads: by its
-client, or by its deadline, which gRPC tells etcd. So neither reaches etcd: the call goes on to its
-end, which is near, and its reply is dropped.
+client, or by its deadline, which gRPC sends to etcd. So neither reaches etcd: the call goes on to
+its end, which is near, and its reply is dropped.
 
 Source: etcd server/etcdserver/apply.go, applyTxn ("unexpected error during txn"), and v3_server.go,
 isTxnReadonly; mended by etcd pull request 14178.
@@ -44,7 +44,7 @@ class ShieldedCalls:
         Args:
             call: made without a deadline.
             timeout: seconds until the client's deadline, or none.
-            hold: what it has of the budget, and keeps as long as it goes on.
+            hold: its part of the budget, which it keeps as long as it goes on.
 
         Raises:
             UpstreamError: the call ended with a status other than OK, or the deadline has passed.
@@ -63,7 +63,7 @@ class ShieldedCalls:
 
 
 def _ended(hold: Hold, task: asyncio.Task[bytes]) -> None:
-    """Drop what has become of a call that nobody waits for."""
+    """Drop the result of a call that nobody waits for."""
     hold.close()
     if not task.cancelled():
         task.exception()  # seen

@@ -44,6 +44,7 @@ from etcd_asgi.errors import (
     as_error,
     too_slow,
 )
+from etcd_asgi.etcd.error_texts import CANCELLED
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import UpstreamStream
 
@@ -54,17 +55,15 @@ NOTHING_ASKED = (
 )
 
 _PROGRESS_GRACE = 1.0
-"""Seconds for the reply to a progress request when no watch is left and no more input can come.
+"""Seconds for the reply to a progress request when no watch is open and no more input can come.
 Some releases of etcd send one then, others never do."""
 
 _REPLY_GRACE = 1.0
-"""Seconds that etcd has to reply to what came before a fault in the input."""
+"""Seconds that etcd has to reply to the requests before a fault in the input."""
 
-_CANCELED = "context canceled"
-"""With code 1 or 2, as the release of the proxy has it."""
 
 End = ClientDisconnected | Failure | HostError | UpstreamError | None
-"""Why a call was ended from this side; ``None``: as if etcd had ended it with OK."""
+"""Reason why the gateway ended a call; ``None`` is a normal end."""
 
 
 class Input(Protocol):
@@ -82,14 +81,14 @@ class Input(Protocol):
         ...
 
     def is_over(self) -> bool:
-        """Tell whether it is known already that :meth:`next` would be the end."""
+        """Check that the end of the input is known already."""
         ...
 
     async def disconnected(self) -> bool:
-        """Wait for the client to disconnect, and drop what else it sends.
+        """Wait for the client to disconnect, and drop all else that it sends.
 
         Returns:
-            Whether it has; false when nobody can hear it.
+            True when it has; false when that cannot be heard.
         """
         ...
 
@@ -107,9 +106,9 @@ class StreamCall:
     """One streaming call. There may be thousands: each keeps as little as it can.
 
     Args:
-        call: that is made.
+        call: the call to make.
         source: the client's values.
-        may_wait: for a watch that shall be resumed when etcd comes back: see
+        may_wait: for a watch to be resumed: see
             :class:`~etcd_asgi.calls.watch.resume.ResumingStream`.
         on_open: called once the stream to etcd is open.
     """
@@ -140,7 +139,7 @@ class StreamCall:
         self.loop = asyncio.get_running_loop()
         self.call = call
         self.input_over = False
-        """Whether the input has been read to its end."""
+        """True when the input has been read to its end."""
 
         self._source = source
         self._watch = call.watch
@@ -154,10 +153,10 @@ class StreamCall:
 
         self._end: End = None
         self._fault: UpstreamError | None = None
-        """What is wrong with the input, reported after the replies to what came before it."""
+        """The error for bad input, reported after the replies to the requests before it."""
 
     async def carry(self, output: Output) -> None:
-        """Make the call with what the client sends, and send etcd's replies to *output*.
+        """Make the call with the client's values, and send etcd's replies to *output*.
 
         Returns when etcd has ended the call with OK, or nothing can come any more.
 
@@ -183,7 +182,7 @@ class StreamCall:
             await self._close(talker)
 
     def end(self, how: End) -> None:
-        """End the call from this side, at once. The first end counts."""
+        """End the call at once. The first reason counts."""
         if self._state is State.ENDED:
             return
         self._state, self._end = State.ENDED, how
@@ -221,7 +220,7 @@ class StreamCall:
             return await stream.receive()
         except UpstreamError as error:
             if self._state is not State.ENDED:
-                if error.message == _CANCELED and self._is_done():
+                if error.message == CANCELLED and self._is_done():
                     return None  # so etcd's grpc-proxy ends each call that is half-closed
                 raise
             if self._end is None:
@@ -247,7 +246,7 @@ class StreamCall:
     # ---- client to etcd
 
     async def _talk_to_the_end(self) -> None:
-        """Talk, then listen, and make every end of either an end of the call."""
+        """Send all requests, wait for the client to disconnect, and end the call."""
         try:
             await self._talk()
             if await self._has_disconnected():
@@ -353,7 +352,7 @@ class StreamCall:
             self._watch.input_over = is_over
 
     async def _end_with_fault(self, error: Failure | HostError) -> None:
-        """End for a fault in the input, once what came before it has got its replies."""
+        """End for a fault in the input, once the requests before it have got their replies."""
         if self._stream is None or self._state is State.ENDED:
             self.end(error)
             return
@@ -372,22 +371,22 @@ class StreamCall:
     # ---- ends
 
     def _is_awaited(self) -> bool:
-        """Tell whether etcd has not replied to all requests yet."""
+        """Check that etcd has not replied to all requests yet."""
         return self._unreplied > 0 if self._watch is None else self._watch.is_awaited
 
     def _is_done(self) -> bool:
-        """Tell whether all requests are sent and have their replies, so that it is half-closed.
+        """Check that all requests are sent and have their replies, so that it is half-closed.
 
-        Not before: etcd replies to what a half-closed call has asked for, but its grpc-proxy ends
-        such a call at once, and other proxies may take it for idle. A watch is never done: it goes
-        on until it is cancelled.
+        Not before: etcd replies to the requests of a half-closed call, but its grpc-proxy ends such
+        a call at once, and other proxies may take it for idle. A watch is never done: it goes on
+        until it is cancelled.
 
         Source: etcd server/proxy/grpcproxy/watch.go and lease.go (recvLoop).
         """
         return self._watch is None and self.input_over and self._unreplied <= 0
 
     def _is_over(self) -> bool:
-        """Tell whether nothing can come any more, though etcd would leave the call open."""
+        """Check that nothing can come any more, though etcd would keep the call open."""
         if self._watch is None or not self._watch.is_over:
             return False
         if self._watch.is_progress_asked:
@@ -405,7 +404,7 @@ class StreamCall:
 
 
 def _reported(error: Failure | HostError) -> UpstreamError:
-    """Make the error that ends a call that is open, for a fault in its input."""
+    """Make the error reported for bad input once the call is open."""
     if isinstance(error, HostError):
         return UpstreamError(Code.UNKNOWN, str(error))
     return as_error(error, local=False)

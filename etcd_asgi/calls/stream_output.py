@@ -32,11 +32,11 @@ class Output(Protocol):
 
 
 class Delivery:
-    """Parses, converts and sends the messages of one call, one after the other.
+    """Delivery of one call's messages, one after the other: parsed, converted and sent.
 
     A large one is converted in threads, once there is room for it in the budget, of which it has a
     part until the client has taken it. It is parsed and written as a whole, since it must become
-    one line, event or message.
+    one line, SSE event or WebSocket message.
     """
 
     __slots__ = ("_call", "_hold", "_output")
@@ -45,7 +45,7 @@ class Delivery:
         self._call = call
         self._output = output
         self._hold: Hold | None = None
-        """What the large message that is under way has of the budget."""
+        """The budget's part of the large message under way."""
 
     async def parse(self, reply: bytes) -> Message:
         """Parse a serialized message.
@@ -79,7 +79,7 @@ class Delivery:
             await self._output.add(chunk)
 
     def drop(self) -> None:
-        """Give back what a message has of the budget that is not sent."""
+        """Give back the budget's part of a message that is not sent."""
         if self._hold is not None:
             self._hold.close()
             self._hold = None

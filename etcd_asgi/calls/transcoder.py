@@ -18,8 +18,8 @@ from etcd_asgi.settings import Limits
 T = TypeVar("T")
 
 _MAX_GUARDED_DEPTH = 90
-"""Levels of messages in a guarded request, so that its reply's fit what protobuf parses: a reply
-that the guard cannot look into cannot be sent on."""
+"""Levels of messages in a guarded request, so that protobuf can parse its reply: one that the guard
+cannot look into cannot be sent on."""
 
 
 class Transcoder:
@@ -33,7 +33,7 @@ class Transcoder:
         self._limits = limits
         self.modes = modes
         self.content_type = (b"content-type", modes.content_type)
-        """The header of responses that tells their form."""
+        """Header of responses in the byte modes."""
 
     @cached_property
     def decode(self) -> Callable[[bytes], bytes]:
@@ -51,7 +51,7 @@ class Transcoder:
 
     @cached_property
     def decode_guarded(self) -> Callable[[bytes], Message]:
-        """The same for guarded calls, whose replies must be parsed."""
+        """Convert a JSON value to the message of a guarded call, whose reply must be parsed."""
         depth = min(self._limits.max_message_depth, _MAX_GUARDED_DEPTH)
         return self._reader(codec.decoder, depth)
 

@@ -59,15 +59,15 @@ async def exchange(call: Call, request: bytes) -> tuple[bytes, Hold | None]:
     """Send a serialized request, and receive the reply.
 
     Returns:
-        etcd's reply, and what it has of the budget, to be closed, if it is large.
+        etcd's reply; if it is large, with its part of the budget, to be closed.
 
     Raises:
         UpstreamError: the call ended with a status other than OK, its reply is too long, or there
             was no room for it.
     """
-    method, limits, weight = call.method, call.limits, call.method.weight
-    if (weight.mark is not None and weight.mark in request) or weight.one.expected > LIGHT:
-        asked = weight.heavy(request)
+    method, limits, costs = call.method, call.limits, call.method.costs
+    if (costs.mark is not None and costs.mark in request) or costs.one.expected > LIGHT:
+        asked = costs.heavy(request)
         if asked is not None:
             return await exchange_much(call, request, asked)
     timeout = None if call.deadline is NEVER else call.deadline.left()
@@ -104,7 +104,7 @@ async def unary_message(call: Call, request: Message) -> Message:
 
 
 async def _guarded(call: Call, guard: Guard, request: Message) -> tuple[bytes, Hold | None]:
-    """Make a call that the host's policy is asked about."""
+    """Make a call whose request the guard admits, and report its outcome to the guard."""
     try:
         await guard.admit(request)
         session = None if call.waiting is None else guard.session(request)

@@ -51,9 +51,9 @@ async def test_etcd_lives_on_when_reading_transactions_are_given_up(
         assert fragile.running
         assert (await client.post("/v3/kv/range", json={"key": text("k0")})).status_code == 200
         with anyio.fail_after(30):
-            while gateway._bounds.shielded._calls:  # noqa: ASYNC110 - they tell nobody when they end
+            while gateway._shared.shielded._calls:  # noqa: ASYNC110 - they tell nobody when they end
                 await asyncio.sleep(0.01)
-        assert gateway._bounds.budget.held == 0
+        assert gateway._shared.budget.held == 0
 
 
 async def test_a_reading_transaction_ends_in_time_for_its_client(fragile: EtcdServer) -> None:

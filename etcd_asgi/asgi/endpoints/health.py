@@ -11,7 +11,7 @@ from starlette.types import Send
 from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.responses import send_denied, send_error, send_members, send_text
 from etcd_asgi.asgi.route_errors import get_only
-from etcd_asgi.calls.etcd_status import Vitals
+from etcd_asgi.calls.etcd_status import EtcdStatus
 from etcd_asgi.errors import Denied, UpstreamError
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.metadata import Metadata
@@ -28,8 +28,8 @@ class HealthEndpoint:
     balancers that have no login.
     """
 
-    def __init__(self, vitals: Vitals, access: Access, flavour: Flavour) -> None:
-        self._vitals = vitals
+    def __init__(self, status: EtcdStatus, access: Access, flavour: Flavour) -> None:
+        self._status = status
         self._access = access
         self._flavour = flavour
 
@@ -45,7 +45,7 @@ class HealthEndpoint:
             await self._health(path, send)
 
     async def _health(self, path: str, send: Send) -> None:
-        reason = await self._vitals.unhealthy()
+        reason = await self._status.unhealthy()
         status = 503 if reason else 200
         if path == "/readyz":
             await send_text(send, status, reason or "ok")
@@ -63,7 +63,7 @@ class HealthEndpoint:
         """
         try:
             grant = await decide(self._access, HTTPConnection(request.scope))
-            version = await self._vitals.version(_token(request) if grant.forward_token else [])
+            version = await self._status.version(_token(request) if grant.forward_token else [])
         except Denied as error:
             await send_denied(send, self._flavour, error)
         except UpstreamError as error:

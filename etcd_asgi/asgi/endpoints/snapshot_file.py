@@ -20,11 +20,12 @@ from etcd_asgi.asgi.negotiation import FILE
 from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.request_values import HttpInput
 from etcd_asgi.asgi.response_stream import ResponseStream
-from etcd_asgi.asgi.responses import CANCELLED, send_error
+from etcd_asgi.asgi.responses import send_error
 from etcd_asgi.asgi.streaming import Streaming
 from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.stream import StreamCall
 from etcd_asgi.errors import ClientDisconnected, ResponseBroken, UpstreamError
+from etcd_asgi.etcd.error_texts import CANCELLED
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
 

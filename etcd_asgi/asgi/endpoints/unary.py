@@ -10,7 +10,7 @@ from etcd_asgi.asgi.body import RequestBody
 from etcd_asgi.asgi.disconnect import DisconnectMonitor
 from etcd_asgi.asgi.error_responses import send_failure
 from etcd_asgi.asgi.request import Request
-from etcd_asgi.asgi.responses import CANCELLED, send_error, without_reading
+from etcd_asgi.asgi.responses import send_error, without_reading
 from etcd_asgi.asgi.timed_sending import BUFFERED_BYTES, send_long
 from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.large_response import LargeResponse, held
@@ -24,6 +24,7 @@ from etcd_asgi.errors import (
     SendFailed,
     UpstreamError,
 )
+from etcd_asgi.etcd.error_texts import CANCELLED
 from etcd_asgi.flavours import Flavour
 from etcd_asgi.status import Code
 

@@ -27,13 +27,13 @@ from etcd_asgi.calls.stream import StreamCall
 from etcd_asgi.calls.stream_output import write
 from etcd_asgi.calls.unary import unary
 from etcd_asgi.errors import (
-    CLOSING,
     BodyTooLarge,
     ClientDisconnected,
     ClientStalled,
     DecodeError,
     Denied,
     Failure,
+    GatewayClosing,
     UpstreamError,
     as_error,
 )
@@ -230,6 +230,6 @@ def _close_code_of(failure: Failure) -> int:
 
 
 def _close_code(error: UpstreamError) -> int:
-    if error.message == CLOSING:
+    if isinstance(error, GatewayClosing):
         return _RESTART
     return _CLOSE_CODES.get(error.code, _INTERNAL)

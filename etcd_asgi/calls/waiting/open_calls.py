@@ -1,4 +1,4 @@
-"""All waiting calls of a gateway."""
+"""The waiting calls of a gateway."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from etcd_asgi.calls.waiting.pacer import Pacer
 from etcd_asgi.calls.waiting.places import Places, User
 from etcd_asgi.calls.waiting.stream import WaitingStream
 from etcd_asgi.calls.waiting.unary import CAMPAIGN, LOCK, WaitingUnary
-from etcd_asgi.errors import CLOSING, UpstreamError
+from etcd_asgi.errors import GatewayClosing
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.per_loop import PerLoop
 from etcd_asgi.settings import Limits
-from etcd_asgi.status import Code
 from etcd_asgi.upstream import Upstream, UpstreamStream
 
 OBSERVE = "/v3electionpb.Election/Observe"
@@ -24,10 +23,10 @@ Call = WaitingUnary | WaitingStream
 
 
 class WaitingCalls:
-    """Opens waiting calls, and ends them in order.
+    """Waiting calls of a gateway, which are ended one after the other.
 
     Args:
-        limits: how many there may be, and how quickly they are ended.
+        limits: of their number, and the pause between two ends.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -59,7 +58,7 @@ class WaitingCalls:
         if here is None:
             return
         for call in list(here.calls):
-            call.end(UpstreamError(Code.UNAVAILABLE, CLOSING, local=True))
+            call.end(GatewayClosing(local=True))
         await here.pacer.drain(self.limits.close_timeout)
 
     def _release(self, here: _OnLoop, user: User, call: Call) -> None:
@@ -68,7 +67,7 @@ class WaitingCalls:
 
 
 class _OnLoop:
-    """The waiting calls of one event loop, and what ends them."""
+    """Waiting calls of one event loop, and their pacer."""
 
     __slots__ = ("calls", "pacer")
 

@@ -13,7 +13,7 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 class Pacer:
     """A queue of ends on the running event loop.
 
-    It is as long as there are places at most: each end belongs to a call that has one.
+    Each end belongs to a call that has a place, so there are no more ends than places.
 
     Args:
         pause: seconds from the start of one end to that of the next.
@@ -26,13 +26,13 @@ class Pacer:
         self._under_way: set[asyncio.Task[None]] = set()
 
     def add(self, end: Work) -> None:
-        """Have a call ended in its turn, by *end*, which raises nothing."""
+        """Queue the *end* of a call, which raises nothing."""
         self._queue.append(end)
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
     async def drain(self, timeout: float) -> None:
-        """Wait for all ends to have begun, and *timeout* seconds for them to be over."""
+        """Wait until all ends have begun, and *timeout* seconds for them to be over."""
         if self._worker is not None:
             await asyncio.wait({self._worker})
         if self._under_way:

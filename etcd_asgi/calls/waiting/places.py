@@ -1,4 +1,4 @@
-"""How many calls wait in etcd for a lock or an election."""
+"""Limits the calls that wait in etcd for a lock or an election."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _LOOK_TIME = 0.01
 """Seconds between two looks for a free place."""
 
 User = tuple[str, str | bytes] | None
-"""Whose calls are counted together; ``None``: nobody's, the gateway's limit alone holds."""
+"""Key by which calls are counted; ``None``: they are not, and the gateway's limit alone holds."""
 
 
 class Places:
     """The places of a gateway, each for one call at a time.
 
     Args:
-        limits: how many places there are, and how long calls wait for one.
+        limits: the number of places, and the seconds for which calls wait for one.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -35,7 +35,7 @@ class Places:
         return self._taken.total()
 
     async def take(self, user: User, most: int) -> None:
-        """Take a place for a call of *user*, who has *most*.
+        """Take one of the *most* places of *user*.
 
         Most locks are free, and their calls over within milliseconds. So a burst of them waits for
         each other's places a little.
@@ -75,14 +75,14 @@ class Places:
                 del self._taken[user]
 
     def _queue(self, refusal: UpstreamError) -> None:
-        """Count one more who waits for a place, unless there are as many as there are places."""
+        """Count one more call that waits for a place; as many may wait as there are places."""
         with self._lock:
             if self._queued >= self._limits.max_waiting_calls:
                 raise refusal
             self._queued += 1
 
     def _taken_for(self, user: User, most: int) -> UpstreamError | None:
-        """Take a place; else return the reason why there is none."""
+        """Take a place, or return the error if none is free."""
         with self._lock:
             if user is not None and self._taken[user] >= most:
                 return _refusal(f"{most} are granted")

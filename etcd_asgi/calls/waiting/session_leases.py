@@ -1,4 +1,4 @@
-"""Session leases: made by the gateway for one call, and revoked if that comes to nothing."""
+"""Session leases: made by the gateway for one call, and revoked if that fails."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _TRY_AGAIN = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """The lease that a request is to be given before it is sent."""
+    """Session lease that a request needs before it is sent."""
 
     lease: Message
-    """The request for it, of ``Lease.LeaseGrant``."""
+    """Its request, of ``Lease.LeaseGrant``."""
 
     request_with: Callable[[int], bytes]
     """Makes the serialized request, with the ID of the lease."""
 
     refusal: Callable[[UpstreamError], UpstreamError]
-    """What the caller shall hear where etcd refuses the lease."""
+    """Makes the caller's error where etcd refuses the lease."""
 
     async def begin(self, upstream: Upstream, metadata: Metadata) -> int:
         """Make the lease.
@@ -55,7 +55,7 @@ class Session:
 
 
 async def revoke(lease: int, upstream: Upstream, metadata: Metadata, limits: Limits) -> None:
-    """Revoke a lease that nobody will use. One that etcd cannot be told of expires by itself."""
+    """Revoke a lease that nobody will use. If etcd cannot be reached it expires by itself."""
     request = _message("LeaseRevokeRequest")(ID=lease).SerializeToString()
     for _ in range(limits.max_revoke_attempts):
         try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from etcd_asgi.calls.waiting.pacer import Pacer
 from etcd_asgi.deadline import exceeded
 from etcd_asgi.errors import UpstreamError
+from etcd_asgi.etcd.error_texts import CANCELLED
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import UpstreamStream
 
@@ -19,10 +21,10 @@ class WaitingStream:
     Its user sees it end at once, while etcd's call is cancelled in its turn.
 
     Args:
-        call: the call as it is, without a deadline.
+        call: etcd's, without a deadline.
         timeout: seconds until the deadline, or none.
         pacer: ends the call.
-        release: called once, when nothing of the call is left.
+        release: called once, when the call has ended in etcd.
     """
 
     __slots__ = (
@@ -57,12 +59,12 @@ class WaitingStream:
         return not self._is_over and await self._call.send(request)
 
     async def half_close(self) -> None:
-        """Say that no more messages will be sent."""
+        """Close the sending side."""
         if not self._is_over:
             await self._call.half_close()
 
     async def receive(self) -> bytes | None:
-        """The next message, or ``None`` at the end.
+        """Return the next message, or ``None`` at the end.
 
         Raises:
             UpstreamError: the call ended with a status other than OK, or was ended here.
@@ -73,7 +75,7 @@ class WaitingStream:
             either: set[asyncio.Future[Any]] = {self._reading, self._woken}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if self._error is not None:
-            raise UpstreamError(self._error.code, self._error.message, local=self._error.local)
+            raise copy(self._error)
         assert self._reading is not None, "it has been waited for"
         reading, self._reading = self._reading, None
         try:
@@ -87,7 +89,7 @@ class WaitingStream:
 
     def cancel(self) -> None:
         """End the call."""
-        self.end(UpstreamError(Code.CANCELLED, "context canceled"))
+        self.end(UpstreamError(Code.CANCELLED, CANCELLED))
 
     def end(self, error: UpstreamError) -> None:
         """End the call with *error*: for its user at once, in etcd in its turn."""

@@ -23,15 +23,15 @@ _RESPONSES = {LOCK: "v3lockpb.LockResponse", CAMPAIGN: "v3electionpb.CampaignRes
 
 
 class WaitingUnary:
-    """One call, which goes on for a while when its requester does not wait for it any more.
+    """A call that goes on for a while when its requester does not wait for it any more.
 
     Args:
-        upstream: the way to etcd.
+        upstream: carries the call.
         rpc: the full gRPC name.
         metadata: of the call.
         limits: of revoking its lease.
         pacer: ends it, if it has to be ended.
-        release: called once, when nothing of the call is left.
+        release: called once, when the call and its lease have ended in etcd.
     """
 
     __slots__ = ("_is_granting", "_is_over", "_lease", "_limits", "_metadata", "_outcome",
@@ -77,7 +77,7 @@ class WaitingUnary:
         return reply
 
     def end(self, error: UpstreamError) -> None:
-        """Answer the requester with *error*, and end the call in its turn."""
+        """Raise *error* for the requester, and end the call in its turn."""
         if not self._outcome.done():
             self._outcome.set_exception(error)
             self._discard()
@@ -105,7 +105,7 @@ class WaitingUnary:
             self._outcome.set_result(task.result())
 
     def _discard(self) -> None:
-        """See to it that nothing is left of a call whose reply nobody gets."""
+        """Clean up after a call whose reply nobody gets."""
         if self._is_over:
             return
         self._is_over = True
@@ -133,7 +133,7 @@ class WaitingUnary:
             self._release(self)
 
     def _lease_of_etcd(self) -> int:
-        """The lease that etcd made, where the call succeeded before it could be ended; else 0.
+        """Return the lease that etcd made, if the call succeeded before it could be ended; else 0.
 
         Source: etcd client/v3/concurrency/mutex.go, tryAcquire, and election.go, Campaign: the key
         ends with the lease.

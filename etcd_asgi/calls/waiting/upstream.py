@@ -1,4 +1,4 @@
-"""A way to etcd on which waiting calls are counted."""
+"""An upstream on which waiting calls are counted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class WaitingUpstream:
     """See :class:`~etcd_asgi.upstream.transport.Upstream`.
 
     Args:
-        base: the way as it is.
+        base: carries the calls.
         calls: of the gateway.
-        user: whose calls these are.
-        most: how many waiting calls *user* may have; by default as the limits say.
+        user: key by which the calls are counted.
+        most: waiting calls that *user* may have; by default as the limits say.
     """
 
     __slots__ = ("_base", "_calls", "_most", "_user")

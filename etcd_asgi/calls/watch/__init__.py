@@ -1,1 +1,1 @@
-"""The watch: its state, its position, and how it is asked for in a URL."""
+"""The watch: its state, its position, and its form in a URL."""

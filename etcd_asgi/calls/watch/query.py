@@ -1,4 +1,4 @@
-"""A watch asked for with a GET, as ``EventSource`` does: query parameters instead of a body."""
+"""Query parameters of a watch, as ``EventSource`` can send no body."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ _NOT_OURS = re.compile(
     # what polyfills, proxies and trackers add
     r"|evs_.*|utm_.*|[a-z]*clk?id|mc_(eid|cid)|ngsw_bypass|__.*|cf_.*"
 ).fullmatch
-"""Parameters that users of EventSource, and what stands between, add for others than us.
+"""Parameters that users of EventSource, polyfills and proxies add for others than us.
 
-EventSource can send no headers, so a token for the application stands in the query, and something
-that changes keeps caches away; polyfills and trackers add their own.
+EventSource can send no headers, so a token for the application stands in the query, and a value
+that changes keeps caches away.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchQuery:
-    """What a query asks for."""
+    """The watch that a query asks for."""
 
     text: bool | None
-    """Whether bytes are text; ``None``: it does not say."""
+    """True for bytes as text, false for base64; ``None`` where the query does not say."""
 
     after: int | None
-    """The revision up to which the client has been told all."""
+    """The revision up to which the client has got everything."""
 
     request: bytes = field(repr=False)
     """The ``WatchRequest`` as JSON, bytes in base64."""
@@ -84,7 +84,7 @@ def read(query: bytes, last_event_id: str) -> WatchQuery:
         last_event_id: the header of that name, which a browser sends when it connects again.
 
     Raises:
-        DecodeError: it says what is wrong with which parameter.
+        DecodeError: the text names the wrong parameter.
     """
     given = _parameters(query)
     text = _text(given)
@@ -134,7 +134,7 @@ def _name(given: str) -> str:
 
 
 def _is_for_others(name: str) -> bool:
-    """Tell whether a parameter is not for the gateway, and is to be passed over."""
+    """Check that a parameter is not for the gateway, and is to be ignored."""
     if name in _KNOWN or _name(name) == _LAST_ID:
         return False
     return _NOT_OURS(re.sub("[-.]", "_", name).lower()) is not None
@@ -154,7 +154,7 @@ def _text(given: Mapping[str, str]) -> bool | None:
 
 
 def revision(given: str) -> int | None:
-    """The revision in a Last-Event-ID; ``None`` for an empty one.
+    """Return the revision in a Last-Event-ID; ``None`` for an empty one.
 
     Raises:
         DecodeError: it is no revision.
@@ -167,7 +167,7 @@ def revision(given: str) -> int | None:
 
 
 def _range(given: Mapping[str, str], text: bool) -> dict[str, bytes]:
-    """The keys of ``prefix=``."""
+    """Return the interval of ``prefix=``."""
     if "prefix" not in given:
         if "key" not in given:
             raise DecodeError("the query names no key: give key= or prefix=")
@@ -179,7 +179,7 @@ def _range(given: Mapping[str, str], text: bool) -> dict[str, bytes]:
 
 
 def _bytes(name: str, value: str, text: bool) -> bytes:
-    """Percent-encoded bytes, or base64 in either alphabet, padded or not."""
+    """Read percent-encoded bytes, or base64 in either alphabet, padded or not."""
     raw = value.encode("utf-8", "surrogateescape")
     if text:
         return raw

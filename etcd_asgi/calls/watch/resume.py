@@ -1,13 +1,15 @@
-"""A watch that goes on when etcd comes back, whatever the form of the response."""
+"""A watch that is resumed when etcd comes back, whatever the form of the response."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from copy import copy
 from random import uniform
 
 from etcd_asgi.calls.watch.state import WatchState
 from etcd_asgi.errors import UpstreamError
+from etcd_asgi.etcd.error_texts import CANCELLED
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import UpstreamStream
@@ -20,17 +22,16 @@ _LEAST_DELAY = 0.1
 
 _ENDED = "etcd has ended the watch"
 _SILENT = "etcd does not answer"
-_CANCELED = "context canceled"
 
 MayWait = Callable[[], Awaitable[bool]]
-"""Tells whether the client may be left waiting for etcd, and tells the client so."""
+"""Function that returns true if the client may wait for etcd, after sending it a response."""
 
 
 class ResumingStream:
     """See :class:`~etcd_asgi.upstream.transport.UpstreamStream`: the stream of one watch.
 
     When it is lost, a new one is opened after a pause, and begins where the lost one was. *state*
-    tells whether that can be done, so each reply must have passed it before the next is received.
+    knows if that can be done, so each reply must have passed it before the next is received.
 
     Args:
         open_stream: opens a stream to etcd for it.
@@ -59,7 +60,7 @@ class ResumingStream:
         self._lost_at: float | None = None
         self._attempts = 0
         self._is_resumed = False
-        """Whether a new stream has the lost watch, and no reply has come on it yet."""
+        """True when a new stream has the lost watch, and no reply has come on it yet."""
 
         self._unsent: bytes | None = None
         """The request of that stream, as long as it has not been sent."""
@@ -80,8 +81,7 @@ class ResumingStream:
             try:
                 reply = await self._next()
             except UpstreamError as error:
-                # Not the error itself: it would keep the frames of a stream that is over.
-                lost = UpstreamError(error.code, error.message, local=error.local)
+                lost = copy(error)  # without the frames of a stream that is over
             else:
                 if reply is not None:
                     self._lost_at, self._is_resumed = None, False
@@ -118,14 +118,14 @@ class ResumingStream:
         self._attempts = min(self._attempts + 1, 20)
         await self._wait(uniform(longest / 2, longest))  # noqa: S311 - no secret
         if self._cancelled:
-            raise UpstreamError(Code.CANCELLED, _CANCELED)
+            raise UpstreamError(Code.CANCELLED, CANCELLED)
         self._open_again()
 
     async def _next(self) -> bytes | None:
         """Return the next reply. The first to a watch that is resumed comes soon, or never.
 
-        etcd replies at once. One that has just come back, or is about to go, may let a call wait
-        for ever, and the client, who has an open response, would never know.
+        etcd replies at once. One that is starting or stopping may let a call wait for ever, and the
+        client, which has an open response, would never know.
         """
         inner = self._inner
         if not self._is_resumed:

@@ -1,19 +1,22 @@
-"""The watches of one Watch call: which are open, how far they have come, how each reply counts.
+"""State of the watches of one Watch call: the open ones, their position, and the last reply.
 
-Each message passes here once: a request on its way to etcd, a reply when it has come. From that is
-known when no watch is left, which place of a quota is free again, what a reply is as an event, and
-where a lost watch is resumed.
+Each message passes here once: a request before it is sent to etcd, a reply when it has come. So the
+state knows when no watch is open, how many places of a quota are used, the SSE event of each reply,
+and where a lost watch is resumed.
 
-A position is the revision up to which everything has been reported. It is the id of an event. What
-moves it on, and what does not:
+The position is the revision up to which everything has been reported, and the id of an SSE event.
+It is moved by
 
-* the events of a reply, once the reply is whole: etcd puts whole revisions into one;
+* the watch events of a reply, once the reply is whole: etcd puts whole revisions into one;
 * the reply to ``created``: a watch without a start revision begins right after the header's;
 * etcd's own progress notices: it sends them only for a watch that has got all up to the header's
-  revision, and in order with the events;
-* not the header's revision of other replies: a watch that catches up gets a thousand revisions at a
+  revision, and in order with the watch events;
+
+but not by
+
+* the header's revision of other replies: a watch that catches up gets a thousand revisions at a
   time, long before it is where the header is;
-* not the reply to a progress request: before etcd 3.5.8 it may run ahead of events.
+* the reply to a progress request: before etcd 3.5.8 it may run ahead of watch events.
 
 Source: etcd server/etcdserver/api/v3rpc/watch.go (recvLoop, sendLoop, sendFragments),
 server/storage/mvcc/watchable_store.go (progress, syncWatchers) and watcher_group.go
@@ -36,8 +39,8 @@ Source: etcd client/v3/watch.go, InvalidWatchID.
 """
 
 
-class Kind(Enum):
-    """The kind of one reply. Its value is the name of the event."""
+class ReplyKind(Enum):
+    """Kinds of replies. The value is the name of the SSE event."""
 
     CREATED = "created"
     CHANGE = "change"
@@ -47,16 +50,16 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class WatchEvent:
-    """One reply as an event."""
+class SseEvent:
+    """Name and id of the SSE event for one reply."""
 
-    kind: Kind
+    kind: ReplyKind
     id: bytes = b""
     """Empty: the id stays the one before."""
 
 
 class WatchState:
-    """All watches of one call."""
+    """State of all watches of one call."""
 
     __slots__ = (
         "_asked",
@@ -70,8 +73,8 @@ class WatchState:
         "_request",
         "after",
         "error",
-        "event",
         "input_over",
+        "sse_event",
     )
 
     def __init__(self) -> None:
@@ -79,10 +82,10 @@ class WatchState:
         """The revision up to which the client has got everything, if it gave one."""
 
         self.input_over = False
-        """Whether the client sends no further request."""
+        """True when the client sends no further request."""
 
-        self.event: WatchEvent | None = None
-        """The last reply; ``None`` for one that is not for the client, as it has begun before."""
+        self.sse_event: SseEvent | None = None
+        """The last reply's; ``None`` for ``created`` of a resumed watch, which the client has."""
 
         self.error: UpstreamError | None = None
         """The reason why etcd has cancelled the only watch, once it has."""
@@ -93,17 +96,17 @@ class WatchState:
         self._progress_asked = 0
         self._open: set[int] = set()
         self._creates = 0
-        """Watches that were ever asked for."""
+        """All watches that were asked for so far."""
 
         self._request: Any = None
         """The request for the only watch."""
 
         self._begun = False
         self._partial = False
-        """Whether only a fragment of a revision's events has come."""
+        """True when only a fragment of a revision's watch events has come."""
 
         self._position = -1
-        """Negative: nobody knows it yet."""
+        """Negative: not known yet."""
 
         self._present = 0
         """The latest revision that etcd is known to have."""
@@ -115,37 +118,36 @@ class WatchState:
 
     @property
     def is_awaited(self) -> bool:
-        """Tell whether etcd has not created all watches that were asked for."""
+        """Check that etcd has not created all watches that were asked for."""
         return self._asked > 0
 
     @property
     def is_over(self) -> bool:
-        """Tell whether no reply can come any more but one to a progress request.
+        """Check that no reply can come any more but one to a progress request.
 
-        etcd never ends a Watch call by itself, and its gateway leaves the response open for ever
-        even then.
+        etcd never ends a Watch call by itself, and its gateway keeps the response open for ever.
         """
         return self.input_over and self._asked <= 0 and not self._open
 
     @property
     def is_progress_asked(self) -> bool:
-        """Tell whether a progress request has got no reply. Not every one gets one."""
+        """Check that a progress request has got no reply. Not every one gets one."""
         return self._progress_asked > 0
 
     @property
     def is_resumable(self) -> bool:
-        """Tell whether a lost watch can be resumed with nothing lost and nothing twice."""
+        """Check that a lost watch can be resumed with nothing lost and nothing twice."""
         return self.input_over and self._creates == 1 and self._position >= 0 and not self._partial
 
     def begin(self, message: Any) -> None:
-        """Let the client's first watch begin after what it has got already, in place."""
+        """Let the client's first watch begin one revision after :attr:`after`, in place."""
         if self.after is None or self._creates:
             return
         if message.WhichOneof("request_union") == "create_request":
             message.create_request.start_revision = self.after + 1
 
     def request(self, message: Any) -> None:
-        """Take note of a request on its way to etcd."""
+        """Take note of a request that is sent to etcd."""
         match message.WhichOneof("request_union"):
             case "create_request":
                 self._asked += 1
@@ -170,15 +172,15 @@ class WatchState:
         self._count(message)
         self._present = max(self._present, message.header.revision, message.compact_revision)
         if message.canceled:
-            self.event = self._canceled(message)
+            self.sse_event = self._canceled(message)
         elif message.created:
-            self.event = self._created(message)
+            self.sse_event = self._created(message)
         elif message.events:
-            self.event = self._changed(message)
+            self.sse_event = self._changed(message)
         elif message.watch_id == _ALL_WATCHES:
-            self.event = WatchEvent(Kind.PROGRESS)
+            self.sse_event = SseEvent(ReplyKind.PROGRESS)
         else:
-            self.event = WatchEvent(Kind.PROGRESS, self._move(message.header.revision))
+            self.sse_event = SseEvent(ReplyKind.PROGRESS, self._move(message.header.revision))
 
     def _count(self, message: Any) -> None:
         if message.created:
@@ -190,25 +192,25 @@ class WatchState:
         elif message.watch_id == _ALL_WATCHES:
             self._progress_asked -= 1
 
-    def _created(self, message: Any) -> WatchEvent | None:
+    def _created(self, message: Any) -> SseEvent | None:
         if self._begun and self._creates == 1:
             return None
         self._begun = True
         if self._position < 0:
             self._position = message.header.revision
-        return WatchEvent(Kind.CREATED, self._id())
+        return SseEvent(ReplyKind.CREATED, self._id())
 
-    def _changed(self, message: Any) -> WatchEvent:
+    def _changed(self, message: Any) -> SseEvent:
         self._partial = message.fragment
         last = message.events[-1].kv.mod_revision  # etcd sends them in order
-        return WatchEvent(Kind.CHANGE, b"" if self._partial else self._move(last))
+        return SseEvent(ReplyKind.CHANGE, b"" if self._partial else self._move(last))
 
-    def _canceled(self, message: Any) -> WatchEvent:
+    def _canceled(self, message: Any) -> SseEvent:
         if message.compact_revision:
-            return WatchEvent(Kind.COMPACTED, self._move(self._present))
+            return SseEvent(ReplyKind.COMPACTED, self._move(self._present))
         if self._creates == 1 and message.cancel_reason:
             self.error = error_of(message.cancel_reason)
-        return WatchEvent(Kind.CANCELED)
+        return SseEvent(ReplyKind.CANCELED)
 
     @property
     def present(self) -> int:
@@ -224,7 +226,7 @@ class WatchState:
 
 
 def gets_a_reply(message: Any) -> bool:
-    """Tell whether etcd would reply to *message* as the first of a call.
+    """Check that etcd would reply to *message* as the first of a call.
 
     It ignores an empty request, and the cancelling of a watch that does not exist.
 
@@ -234,5 +236,5 @@ def gets_a_reply(message: Any) -> bool:
 
 
 def is_empty(message: Any) -> bool:
-    """Tell whether a request asks for nothing: etcd ignores it, its grpc-proxy does not survive."""
+    """Check that a request asks for nothing: etcd ignores it, its grpc-proxy does not survive."""
     return message.WhichOneof("request_union") is None

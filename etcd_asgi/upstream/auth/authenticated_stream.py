@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from copy import copy
 
 from etcd_asgi.deadline import NEVER, Deadline
 from etcd_asgi.errors import UpstreamError
@@ -187,7 +188,7 @@ class SignedStream:
         if self._call is not None:
             return self._call
         if self._error is not None:
-            raise UpstreamError(self._error.code, self._error.message, local=self._error.local)
+            raise copy(self._error)
         if login.cancelled():
             raise UpstreamError(Code.CANCELLED, _CANCELED, local=True)
         login.result()  # raises what nobody expected

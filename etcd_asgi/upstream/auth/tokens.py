@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from copy import copy
 from functools import partial
 
 from etcd_asgi.deadline import NEVER, Deadline, exceeded
@@ -116,7 +117,7 @@ class Tokens:
             raise UpstreamError(Code.UNAVAILABLE, NO_LOGIN, local=True)
         error = task.exception()
         if isinstance(error, UpstreamError):  # one of its own for each who waits
-            raise UpstreamError(error.code, error.message, local=error.local)
+            raise copy(error)
         return task.result()
 
 

@@ -10,8 +10,8 @@ import re
 
 from grpc.aio import AioRpcError
 
-from etcd_asgi.deadline import DEADLINE
 from etcd_asgi.errors import too_long
+from etcd_asgi.etcd.error_texts import DEADLINE
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.transport import TransportError
 

@@ -32,7 +32,7 @@ GATEWAYS = {
 
 async def state(_request: Request) -> JSONResponse:
     gc.collect()
-    held = sum(one._bounds.budget.held for one in GATEWAYS.values())
+    held = sum(one._shared.budget.held for one in GATEWAYS.values())
     answer = {"held": held, "peak": memory("VmHWM"), "memory": memory("VmRSS")}
     reset_peak()
     return JSONResponse(answer)

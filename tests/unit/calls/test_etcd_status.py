@@ -5,7 +5,7 @@ import asyncio
 import anyio
 
 from etcd_asgi import Limits
-from etcd_asgi.calls.etcd_status import Vitals
+from etcd_asgi.calls.etcd_status import EtcdStatus
 from etcd_asgi.errors import UpstreamError
 from tests.unit.asgi.test_unexpected_errors import Upstream
 
@@ -28,10 +28,10 @@ class Counted(Upstream):
 
 async def test_one_call_answers_all_who_ask_for_health() -> None:
     upstream = Counted()
-    vitals = Vitals(upstream, Limits(), "3.6.0")
+    status = EtcdStatus(upstream, Limits(), "3.6.0")
     with anyio.fail_after(10):
         async with asyncio.TaskGroup() as tasks:
-            asked = [tasks.create_task(vitals.unhealthy()) for _ in range(200)]
+            asked = [tasks.create_task(status.unhealthy()) for _ in range(200)]
             await anyio.wait_all_tasks_blocked()
             asked[0].cancel()  # who leaves takes nobody's answer away
             await anyio.wait_all_tasks_blocked()
@@ -43,10 +43,10 @@ async def test_one_call_answers_all_who_ask_for_health() -> None:
 async def test_health_is_asked_for_anew_when_it_is_old() -> None:
     upstream = Counted()
     upstream.answers.set()
-    kept = Vitals(upstream, Limits(health_cache_time=600), "3.6.0")
+    kept = EtcdStatus(upstream, Limits(health_cache_time=600), "3.6.0")
     assert [await kept.unhealthy() for _ in range(3)] == ["RAFT NO LEADER"] * 3
     assert upstream.calls == 1
-    forgetful = Vitals(upstream, Limits(health_cache_time=1e-9), "3.6.0")
+    forgetful = EtcdStatus(upstream, Limits(health_cache_time=1e-9), "3.6.0")
     await forgetful.unhealthy()
     upstream.fails = True
     assert await forgetful.unhealthy() == "etcd is not reachable"
@@ -55,5 +55,5 @@ async def test_health_is_asked_for_anew_when_it_is_old() -> None:
 def test_health_is_asked_for_on_each_event_loop() -> None:
     upstream = Counted()
     upstream.answers.set()
-    vitals = Vitals(upstream, Limits(health_cache_time=600), "3.6.0")
-    assert [asyncio.run(vitals.unhealthy()) for _ in range(2)] == ["RAFT NO LEADER"] * 2
+    status = EtcdStatus(upstream, Limits(health_cache_time=600), "3.6.0")
+    assert [asyncio.run(status.unhealthy()) for _ in range(2)] == ["RAFT NO LEADER"] * 2

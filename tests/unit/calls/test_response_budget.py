@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcd_asgi.calls.bindings import bindings
-from etcd_asgi.calls.bounds import Bounds
 from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.expected_costs import (
     INTERVAL,
@@ -21,12 +20,13 @@ from etcd_asgi.calls.expected_costs import (
     ONE,
     Asked,
     ExpectedCosts,
-    Weight,
+    RpcCosts,
     cost_of_reply,
 )
 from etcd_asgi.calls.large_response import LargeResponse, convert, held
 from etcd_asgi.calls.method import Method
 from etcd_asgi.calls.response_budget import Budget, Hold
+from etcd_asgi.calls.shared_state import SharedState
 from etcd_asgi.calls.unary import unary
 from etcd_asgi.codec import Unusual
 from etcd_asgi.errors import UpstreamError
@@ -47,7 +47,7 @@ def budget_of(size: int = SIZE) -> Budget:
     return Budget(Limits(max_bytes_under_way=size))
 
 
-def weight_of(rpc: str, size: int = SIZE) -> Weight:
+def costs_of(rpc: str, size: int = SIZE) -> RpcCosts:
     return ExpectedCosts(Limits(max_bytes_under_way=size)).of(rpc)
 
 
@@ -159,20 +159,20 @@ async def test_one_reply_goes_on_however_full_the_budget_is() -> None:
 
 
 def test_a_larger_reply_is_expected_at_once_and_a_smaller_one_little_by_little() -> None:
-    weight = weight_of("KV.Range", 3200 * MIB)
-    asked = weight.asked(request("KV.Range", key=b"a", range_end=b"b").SerializeToString())
-    assert weight.cost(asked) == 4 * MIB  # before anything is known
-    weight.learn(asked, 400 * MIB)
-    assert weight.cost(asked) == 200 * MIB  # a sixteenth of the budget: others ask for less
+    costs = costs_of("KV.Range", 3200 * MIB)
+    asked = costs.asked(request("KV.Range", key=b"a", range_end=b"b").SerializeToString())
+    assert costs.expected(asked) == 4 * MIB  # before anything is known
+    costs.learn(asked, 400 * MIB)
+    assert costs.expected(asked) == 200 * MIB  # a sixteenth of the budget: others ask for less
     for _ in range(200):
-        weight.learn(asked, 100)
-    weight.learn(asked, 40 * MIB)
-    assert weight.cost(asked) == cost_of_reply(40 * MIB)
-    weight.learn(asked, 100)
-    assert 80 * MIB < weight.cost(asked) < cost_of_reply(40 * MIB)
+        costs.learn(asked, 100)
+    costs.learn(asked, 40 * MIB)
+    assert costs.expected(asked) == cost_of_reply(40 * MIB)
+    costs.learn(asked, 100)
+    assert 80 * MIB < costs.expected(asked) < cost_of_reply(40 * MIB)
     for _ in range(200):
-        weight.learn(asked, 100)
-    assert weight.cost(asked) == MIB
+        costs.learn(asked, 100)
+    assert costs.expected(asked) == MIB
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_a_larger_reply_is_expected_at_once_and_a_smaller_one_little_by_little()
     ],
 )
 def test_intervals_are_told_from_single_keys(rpc: str, fields: Any, asked: Asked) -> None:
-    weight = weight_of(rpc)
+    costs = costs_of(rpc)
     message = request(rpc, **fields).SerializeToString()
-    assert weight.asked(message) == asked
-    assert (weight.heavy(message) is None) == (asked == ONE)
+    assert costs.asked(message) == asked
+    assert (costs.heavy(message) is None) == (asked == ONE)
 
 
 def test_a_transaction_counts_what_its_larger_branch_reads() -> None:
-    weight, txn = weight_of("KV.Txn"), new("TxnRequest")
+    costs, txn = costs_of("KV.Txn"), new("TxnRequest")
     for _ in range(3):
         txn.success.add().request_range.CopyFrom(new("RangeRequest", key=b"a", range_end=b"b"))
     inner = txn.failure.add().request_txn
@@ -203,35 +203,35 @@ def test_a_transaction_counts_what_its_larger_branch_reads() -> None:
     inner.success.add().request_delete_range.range_end = b"x"
     inner.success[-1].request_delete_range.prev_kv = True
     message = txn.SerializeToString()
-    assert weight.heavy(message) is not None
-    assert weight.asked(message) == (61, 1, False)
-    assert weight.cost(Asked(61, 1)) > 61 * 4 * MIB
+    assert costs.heavy(message) is not None
+    assert costs.asked(message) == (61, 1, False)
+    assert costs.expected(Asked(61, 1)) > 61 * 4 * MIB
 
 
 def test_a_transaction_that_reads_nothing_costs_nothing() -> None:
-    weight, txn = weight_of("KV.Txn"), new("TxnRequest")
+    costs, txn = costs_of("KV.Txn"), new("TxnRequest")
     for number in range(9):
         txn.success.add().request_put.key = b"%d" % number
-    assert weight.cost(weight.asked(txn.SerializeToString())) == 0
+    assert costs.expected(costs.asked(txn.SerializeToString())) == 0
 
 
 def test_a_transaction_too_deep_for_the_parser_counts_at_least_what_it_reads() -> None:
-    weight, txn = weight_of("KV.Txn"), new("TxnRequest")
+    costs, txn = costs_of("KV.Txn"), new("TxnRequest")
     inner = txn
     for _ in range(60):
         inner.success.add().request_range.CopyFrom(new("RangeRequest", key=b"a", range_end=b"b"))
         inner = inner.success.add().request_txn
     message = txn.SerializeToString()
-    assert weight.heavy(message) is not None
-    assert 60 <= weight.asked(message).intervals < 200
+    assert costs.heavy(message) is not None
+    assert 60 <= costs.asked(message).intervals < 200
 
 
 def test_calls_for_one_key_reserve_once_their_replies_are_large() -> None:
-    weight = weight_of("KV.Range")
+    costs = costs_of("KV.Range")
     message = request("KV.Range", key=b"a").SerializeToString()
-    assert weight.heavy(message) is None
-    weight.learn(ONE, LIGHT)
-    assert weight.heavy(message) is not None
+    assert costs.heavy(message) is None
+    costs.learn(ONE, LIGHT)
+    assert costs.heavy(message) is not None
 
 
 STEPS = st.lists(
@@ -266,10 +266,10 @@ class DrawnUpstream:
             waiting[at % len(waiting)].set_result(message.SerializeToString())
 
 
-def range_call(upstream: DrawnUpstream, limits: Limits, bounds: Bounds) -> Call:
+def range_call(upstream: DrawnUpstream, limits: Limits, shared: SharedState) -> Call:
     """A call of a gateway without a policy."""
     way: Any = upstream  # all that is used of one
-    method = Method(BINDINGS["KV.Range"], flavour("3.6"), limits, way, bounds)
+    method = Method(BINDINGS["KV.Range"], flavour("3.6"), limits, way, shared)
     return Call(method, method.transcoder(), limits, way, [])
 
 
@@ -291,9 +291,9 @@ def test_whatever_becomes_of_calls_all_is_given_back(steps: list[tuple[str, int,
         limits = Limits(
             max_bytes_under_way=5 * MIB, max_answer_bytes=2 * MIB, offload_bytes=64 * 1024
         )
-        upstream, bounds = DrawnUpstream(), Bounds(limits)
-        budget = bounds.budget
-        call = range_call(upstream, limits, bounds)
+        upstream, shared = DrawnUpstream(), SharedState(limits)
+        budget = shared.budget
+        call = range_call(upstream, limits, shared)
         tasks: list[asyncio.Task[None]] = []
         for step, at, size in steps:
             match step:
@@ -321,9 +321,9 @@ def test_whatever_becomes_of_calls_all_is_given_back(steps: list[tuple[str, int,
 @pytest.mark.parametrize("end", ["fails", "is too long", "is cancelled"])
 async def test_a_call_that_ends_early_gives_its_bytes_back(body: bytes, end: str) -> None:
     limits = Limits(max_answer_bytes=MIB)
-    upstream, bounds = DrawnUpstream(), Bounds(limits)
-    budget = bounds.budget
-    call = range_call(upstream, limits, bounds)
+    upstream, shared = DrawnUpstream(), SharedState(limits)
+    budget = shared.budget
+    call = range_call(upstream, limits, shared)
     task = asyncio.create_task(unary(call, body))
     await until(lambda: bool(upstream.calls))
     assert (budget.held > 0) == (b"range_end" in body)
@@ -339,9 +339,9 @@ async def test_a_call_that_ends_early_gives_its_bytes_back(body: bytes, end: str
 
 async def test_a_reply_that_is_cancelled_while_it_waits_gives_its_bytes_back() -> None:
     limits = Limits(max_bytes_under_way=2 * MIB)
-    upstream, bounds = DrawnUpstream(), Bounds(limits)
-    budget = bounds.budget
-    call = range_call(upstream, limits, bounds)
+    upstream, shared = DrawnUpstream(), SharedState(limits)
+    budget = shared.budget
+    call = range_call(upstream, limits, shared)
     first = budget.hold()
     await first.go_on(1, 2 * MIB, LONG)
     task = asyncio.create_task(unary(call, b'{"key":"YQ=="}'))

@@ -105,7 +105,7 @@ async def test_a_client_that_takes_nothing_of_a_large_message_is_given_up(
     monkeypatch.setattr(stream_output, "LEAST_RATE", 2**40)
     upstream, client = Upstream(), Client(*events)
     gateway = Gateway(upstream, limits=Limits(send_timeout=0.2))
-    budget = gateway._bounds.budget
+    budget = gateway._shared.budget
     answering = asyncio.create_task(gateway(scope, client.receive, client.send))
     with anyio.fail_after(20):
         await client.stalls.wait()

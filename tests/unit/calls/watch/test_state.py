@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from etcd_asgi.calls.watch.state import Kind, WatchEvent, WatchState, gets_a_reply, is_empty
+from etcd_asgi.calls.watch.state import ReplyKind, SseEvent, WatchState, gets_a_reply, is_empty
 from etcd_asgi.etcd import proto
 from etcd_asgi.status import Code
 
@@ -31,10 +31,10 @@ def track(start: int = 0) -> WatchState:
     return one
 
 
-def event_of(one: WatchState, message: Any) -> WatchEvent | None:
+def event_of(one: WatchState, message: Any) -> SseEvent | None:
     """The event that a reply is."""
     one.reply(message)
-    return one.event
+    return one.sse_event
 
 
 def start_again(one: WatchState) -> int:
@@ -45,47 +45,47 @@ def start_again(one: WatchState) -> int:
 def test_a_watch_without_a_start_begins_right_after_the_header() -> None:
     one = track()
     assert not one.is_resumable
-    assert event_of(one, answer(7, created=True)) == WatchEvent(Kind.CREATED, b"7")
+    assert event_of(one, answer(7, created=True)) == SseEvent(ReplyKind.CREATED, b"7")
     assert one.is_resumable
     assert start_again(one) == 8
 
 
 def test_a_watch_with_a_start_has_the_id_before_it_wherever_the_header_is() -> None:
     one = track(5)
-    assert event_of(one, answer(70, created=True)) == WatchEvent(Kind.CREATED, b"4")
+    assert event_of(one, answer(70, created=True)) == SseEvent(ReplyKind.CREATED, b"4")
     assert start_again(one) == 5
     later = track(99)
-    assert event_of(later, answer(70, created=True)) == WatchEvent(Kind.CREATED, b"98")
+    assert event_of(later, answer(70, created=True)) == SseEvent(ReplyKind.CREATED, b"98")
 
 
 def test_changes_move_the_id_to_the_last_of_them_and_not_to_the_header() -> None:
     one = track(1)
     one.reply(answer(5000, created=True))
-    assert event_of(one, changes(2, 3, 1001, revision=5000)) == WatchEvent(Kind.CHANGE, b"1001")
+    assert event_of(one, changes(2, 3, 1001, revision=5000)) == SseEvent(ReplyKind.CHANGE, b"1001")
     assert start_again(one) == 1002
 
 
 def test_a_notice_of_progress_moves_the_id_and_never_back() -> None:
     one = track()
     one.reply(answer(7, created=True))
-    assert event_of(one, answer(9)) == WatchEvent(Kind.PROGRESS, b"9")
-    assert event_of(one, answer(8)) == WatchEvent(Kind.PROGRESS, b"9")
+    assert event_of(one, answer(9)) == SseEvent(ReplyKind.PROGRESS, b"9")
+    assert event_of(one, answer(8)) == SseEvent(ReplyKind.PROGRESS, b"9")
 
 
 def test_the_answer_to_a_progress_request_moves_nothing() -> None:
     """etcd before 3.5.8 may give it while events are still to come."""
     one = track()
     one.reply(answer(7, created=True))
-    assert event_of(one, answer(9, watch_id=-1)) == WatchEvent(Kind.PROGRESS)
+    assert event_of(one, answer(9, watch_id=-1)) == SseEvent(ReplyKind.PROGRESS)
     assert start_again(one) == 8
 
 
 def test_fragments_move_the_id_once_they_are_whole() -> None:
     one = track(1)
     one.reply(answer(9, created=True))
-    assert event_of(one, changes(3, fragment=True)) == WatchEvent(Kind.CHANGE)
+    assert event_of(one, changes(3, fragment=True)) == SseEvent(ReplyKind.CHANGE)
     assert not one.is_resumable
-    assert event_of(one, changes(3, 4)) == WatchEvent(Kind.CHANGE, b"4")
+    assert event_of(one, changes(3, 4)) == SseEvent(ReplyKind.CHANGE, b"4")
     assert one.is_resumable
     assert start_again(one) == 5
 
@@ -95,15 +95,15 @@ def test_a_watch_that_was_taken_up_again_does_not_begin_twice() -> None:
     one.reply(answer(7, created=True))
     one.resumed()
     assert event_of(one, answer(8, created=True)) is None
-    assert event_of(one, changes(8)) == WatchEvent(Kind.CHANGE, b"8")
+    assert event_of(one, changes(8)) == SseEvent(ReplyKind.CHANGE, b"8")
 
 
 def test_several_watches_have_no_ids_and_are_not_taken_up_again() -> None:
     one = track()
     one.request(create())
-    assert event_of(one, answer(7, created=True)) == WatchEvent(Kind.CREATED)
-    assert event_of(one, answer(7, created=True, watch_id=1)) == WatchEvent(Kind.CREATED)
-    assert event_of(one, changes(8)) == WatchEvent(Kind.CHANGE)
+    assert event_of(one, answer(7, created=True)) == SseEvent(ReplyKind.CREATED)
+    assert event_of(one, answer(7, created=True, watch_id=1)) == SseEvent(ReplyKind.CREATED)
+    assert event_of(one, changes(8)) == SseEvent(ReplyKind.CHANGE)
     assert not one.is_resumable
 
 
@@ -121,15 +121,15 @@ def test_a_client_that_knows_a_revision_begins_after_it() -> None:
 def test_compaction_is_told_with_the_revision_from_which_to_go_on() -> None:
     one, gone = track(2), answer(canceled=True, compact_revision=6)
     one.reply(answer(11, created=True))
-    assert event_of(one, gone) == WatchEvent(Kind.COMPACTED, b"11")
+    assert event_of(one, gone) == SseEvent(ReplyKind.COMPACTED, b"11")
     assert one.present == 11
 
 
 def test_compaction_beyond_all_that_was_seen_moves_the_id_there() -> None:
     one = track()
     one.reply(answer(11, created=True))
-    assert event_of(one, answer(canceled=True, compact_revision=50)) == WatchEvent(
-        Kind.COMPACTED, b"50"
+    assert event_of(one, answer(canceled=True, compact_revision=50)) == SseEvent(
+        ReplyKind.COMPACTED, b"50"
     )
 
 
@@ -168,7 +168,7 @@ def test_a_watch_that_etcd_refuses_is_an_error(reason: str, code: Code, text: st
 def test_a_watch_that_the_client_cancels_is_told_as_such() -> None:
     one = track()
     one.reply(answer(7, created=True))
-    assert event_of(one, answer(7, canceled=True)) == WatchEvent(Kind.CANCELED)
+    assert event_of(one, answer(7, canceled=True)) == SseEvent(ReplyKind.CANCELED)
 
 
 def test_a_watch_is_there_from_its_request_to_its_end() -> None:

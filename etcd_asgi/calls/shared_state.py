@@ -1,4 +1,4 @@
-"""The bounds that all calls of a gateway share."""
+"""The state that all calls of a gateway share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from etcd_asgi.calls.shielded import ShieldedCalls
 from etcd_asgi.settings import Limits
 
 
-class Bounds:
-    """The budget of a gateway's responses, and what its calls are expected to take of it."""
+class SharedState:
+    """The budget of a gateway's responses, their expected costs, and calls that must end."""
 
     def __init__(self, limits: Limits, freed: FreedMemory | None = None) -> None:
         self.budget = Budget(limits, freed)
