@@ -149,7 +149,7 @@ def _txn_request() -> Any:
 
 
 def _txn(txn: Any) -> Asked:
-    """Count a transaction, which is the branch of it that reads more."""
+    """Count the keys and intervals of a transaction: those of its larger branch."""
     success, failure = _branch(txn.success), _branch(txn.failure)
     intervals, keys, _ = max(success, failure)
     return Asked(intervals, keys, success.only_reads and failure.only_reads)

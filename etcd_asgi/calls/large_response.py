@@ -25,7 +25,7 @@ class LargeResponse:
 
     @property
     def size(self) -> int:
-        """Bytes of all chunks that have not been taken."""
+        """Return the bytes of all chunks that have not been taken."""
         return sum(map(len, self._chunks))
 
     def take(self) -> Iterator[bytes]:

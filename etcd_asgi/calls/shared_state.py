@@ -10,7 +10,7 @@ from etcd_asgi.settings import Limits
 
 
 class SharedState:
-    """The budget of a gateway's responses, their expected costs, and calls that must end."""
+    """The budget of a gateway's responses, their expected costs, and its shielded calls."""
 
     def __init__(self, limits: Limits, freed: FreedMemory | None = None) -> None:
         self.budget = Budget(limits, freed)

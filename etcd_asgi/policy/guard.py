@@ -159,7 +159,7 @@ class GrantGuard:
 
 
 def _is_too_long(rpc: str, message: Any) -> bool:
-    """Check that a transaction is; counted before anything in it is looked at."""
+    """Check that a transaction is too long, before anything else in it is looked at."""
     rest, count = [message] if rpc == "KV.Txn" else [], 0
     while rest:
         one = rest.pop()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from etcd_asgi.calls.waiting import Session, WaitingCalls, WaitingUpstream
-from etcd_asgi.errors import CLOSING, UpstreamError
+from etcd_asgi.errors import CLOSING, GatewayClosing, UpstreamError
 from etcd_asgi.etcd import proto
 from etcd_asgi.metadata import Metadata
 from etcd_asgi.settings import Limits
@@ -281,9 +281,9 @@ async def test_closing_tells_those_who_wait_and_returns_when_all_has_ended() -> 
     assert scene.etcd.log.count("cancel") == scene.etcd.log.count("revoke 7") == 3
     assert scene.etcd.streams[0].cancelled
     for task in (*tasks, asyncio.create_task(stream.receive())):
-        with pytest.raises(UpstreamError, match=CLOSING) as told:
+        with pytest.raises(GatewayClosing, match=CLOSING) as caught:
             await task
-        assert told.value.code == Code.UNAVAILABLE
+        assert caught.value.code == Code.UNAVAILABLE
 
 
 async def test_a_revocation_that_fails_is_tried_a_few_times() -> None:

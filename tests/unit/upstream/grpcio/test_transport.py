@@ -13,7 +13,7 @@ import grpc.aio
 import pytest
 
 from etcd_asgi import Limits, UpstreamError
-from etcd_asgi.errors import CLOSING
+from etcd_asgi.errors import CLOSING, GatewayClosing
 from etcd_asgi.testing import EtcdServer
 from etcd_asgi.upstream import GrpcUpstream, parse_targets
 from etcd_asgi.upstream.failover import UNREACHABLE, Failover
@@ -158,7 +158,7 @@ async def test_closing_ends_a_call_that_waits_with_an_error(etcd: EtcdServer) ->
     await anyio.wait_all_tasks_blocked()
     with anyio.fail_after(20):
         await upstream.aclose()
-        with pytest.raises(UpstreamError) as caught:
+        with pytest.raises(GatewayClosing) as caught:
             await waiting
     assert (caught.value.code, caught.value.message) == (14, CLOSING)
 
