@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from etcd_asgi.deadline import Deadline
-from etcd_asgi.errors import UpstreamError
+from etcd_asgi.errors import GatewayClosing, UpstreamError
 from etcd_asgi.settings import Limits
 from etcd_asgi.upstream.transport import Connection, TransportError
 
@@ -112,6 +112,8 @@ class Failover:
 
 def upstream_error(error: TransportError) -> UpstreamError:
     """Return *error* as callers get it."""
+    if error.closing:
+        return GatewayClosing(local=True)
     if error.unreachable:
         return UpstreamError(error.code, UNREACHABLE, local=True)
     return UpstreamError(error.code, error.text, local=error.local)

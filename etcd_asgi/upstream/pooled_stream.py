@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
+from copy import copy
 
 from etcd_asgi.deadline import Deadline, exceeded
 from etcd_asgi.errors import UpstreamError
+from etcd_asgi.etcd.error_texts import CANCELLED
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.connections import Connections
 from etcd_asgi.upstream.failover import upstream_error
@@ -73,13 +75,13 @@ class PooledStream:
         if self._error is None:
             return None
         # A new one for each time: one that is raised again grows its traceback.
-        raise UpstreamError(self._error.code, self._error.message, local=self._error.local)
+        raise copy(self._error)
 
     def cancel(self) -> None:
         """End the call at once."""
         if self._call is not None:
             self._call.cancel()
-            self._end(UpstreamError(Code.CANCELLED, "context canceled"))
+            self._end(UpstreamError(Code.CANCELLED, CANCELLED))
 
     end = cancel
 

@@ -88,6 +88,7 @@ class TransportError(Exception):
         unreachable: the target could not be reached, or its connection broke, and etcd has said
             nothing. The text may name addresses then, and is for the log.
         local: the text is not etcd's.
+        closing: the gateway ended the call, as it is closed.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class TransportError(Exception):
         sent: bool = True,
         unreachable: bool = False,
         local: bool = False,
+        closing: bool = False,
     ) -> None:
         super().__init__(code, text)
         self.code = code
@@ -105,6 +107,7 @@ class TransportError(Exception):
         self.sent = sent
         self.unreachable = unreachable
         self.local = local
+        self.closing = closing
 
 
 class UnaryCall(Protocol):

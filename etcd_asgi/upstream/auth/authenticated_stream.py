@@ -8,6 +8,7 @@ from copy import copy
 
 from etcd_asgi.deadline import NEVER, Deadline
 from etcd_asgi.errors import UpstreamError
+from etcd_asgi.etcd.error_texts import CANCELLED
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.auth.login import NO_LOGIN
 from etcd_asgi.upstream.auth.password import Password
@@ -20,7 +21,6 @@ LOGIN_OVER = "the gateway's login at etcd is over: begin this stream again"
 
 _WATCH = "/etcdserverpb.Watch/Watch"
 _OBSERVE = "/v3electionpb.Election/Observe"
-_CANCELED = "context canceled"
 _KEEPING = 64
 """Bytes that it takes to keep a request, beside its own."""
 
@@ -171,7 +171,7 @@ class SignedStream:
         self._tokens.drop(self._credentials, self._token)
         call.cancel()
         if self._cancelled:
-            raise UpstreamError(Code.CANCELLED, _CANCELED, local=True)
+            raise UpstreamError(Code.CANCELLED, CANCELLED, local=True)
         if self._kept is None or not self._retries:
             text = LOGIN_OVER if self._retries else NO_LOGIN
             self._settle()
@@ -190,7 +190,7 @@ class SignedStream:
         if self._error is not None:
             raise copy(self._error)
         if login.cancelled():
-            raise UpstreamError(Code.CANCELLED, _CANCELED, local=True)
+            raise UpstreamError(Code.CANCELLED, CANCELLED, local=True)
         login.result()  # raises what nobody expected
         raise AssertionError("a login that ends has started the call or failed")
 

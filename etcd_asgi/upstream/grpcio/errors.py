@@ -11,14 +11,14 @@ import re
 from grpc.aio import AioRpcError
 
 from etcd_asgi.errors import too_long
-from etcd_asgi.etcd.error_texts import DEADLINE
+from etcd_asgi.etcd.error_texts import CANCELLED, DEADLINE
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.transport import TransportError
 
 _FROM_ETCD = "etcdserver:"
 """Beginning of etcd's own errors: it has answered, with whatever code."""
 
-_OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: "context canceled"}
+_OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: CANCELLED}
 
 _NOT_SENT = (
     # No connection to any address.

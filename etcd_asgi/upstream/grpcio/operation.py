@@ -81,7 +81,7 @@ class Operation:
         if isinstance(error, AioRpcError):
             return transport_error(error)
         if isinstance(error, CancelledError) and self.is_ended and not self.is_cancelled:
-            return TransportError(Code.UNAVAILABLE, CLOSING, local=True)
+            return TransportError(Code.UNAVAILABLE, CLOSING, local=True, closing=True)
         return None
 
     # ---- the iterator that a task drives

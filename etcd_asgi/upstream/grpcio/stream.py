@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc.aio
 
+from etcd_asgi.etcd.error_texts import CANCELLED
 from etcd_asgi.status import Code
 from etcd_asgi.upstream.grpcio.errors import transport_error
 from etcd_asgi.upstream.grpcio.operation import Operation, cancel_in_core
@@ -44,7 +45,7 @@ class GrpcStream:
         except asyncio.CancelledError:
             if reading.is_cancelled or not _is_closed(self._call):
                 raise
-            failure = TransportError(Code.CANCELLED, "context canceled")
+            failure = TransportError(Code.CANCELLED, CANCELLED)
         else:
             return None if message is grpc.aio.EOF else message
         try:
