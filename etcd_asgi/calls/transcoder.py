@@ -69,12 +69,12 @@ class Transcoder:
     @cached_property
     def write(self) -> Callable[[Message], bytes]:
         """Convert a reply message to its JSON."""
-        return codec.encoder(self._binding.response, text=self.modes.answer)
+        return codec.encoder(self._binding.response, text=self.modes.response)
 
     @cached_property
     def write_deep(self) -> Callable[[bytes], bytes]:
         """Convert a serialized reply to its JSON that is too deep for protobuf's parser."""
-        return codec.deep_encoder(self._binding.response, text=self.modes.answer)
+        return codec.deep_encoder(self._binding.response, text=self.modes.response)
 
     def _reader(self, kind: Callable[..., T], max_depth: int) -> T:
         one, text = self._flavour, self.modes.body

@@ -147,5 +147,5 @@ async def _in_slices(call: Call, reply: bytes, hold: Hold) -> LargeResponse:
             guard.release(message)
         return transcoder.write(message)
 
-    slices = codec.sliced(response, reply, text=transcoder.modes.answer, change=change)
+    slices = codec.sliced(response, reply, text=transcoder.modes.response, change=change)
     return await convert(slices, whole, hold)

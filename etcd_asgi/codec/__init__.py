@@ -1,6 +1,6 @@
 """proto3 JSON as etcd's gateway reads and writes it; pure functions over descriptors.
 
-Decoding tries the fast reader and turns to the exact one for every form that the releases
+Decoding tries the fast decoder and turns to the exact one for every form that the releases
 of etcd treat differently or refuse. Encoding is the same for all of them.
 """
 
@@ -43,10 +43,10 @@ __all__ = [
 
 
 def check_begun(text: bytes) -> None:
-    """Look whether *text* can still become a JSON value when more of it comes.
+    """Check whether *text* can still become a JSON value when more of it comes.
 
     Raises:
-        DecodeError: it cannot: the text of the first fault, as a :func:`decoder` would tell it.
+        DecodeError: it cannot: the text of the first fault, as a :func:`decoder` reports it.
     """
     try:
         json_syntax.first_value(text.decode("utf-8", "surrogateescape"))
@@ -64,7 +64,7 @@ def decoder(
     text: bool = False,
     blank: bool = True,
 ) -> Callable[[bytes], Message]:
-    """Make the function that converts the JSON of one kind of body to its message.
+    """Make the function from the JSON of one kind of body to its message.
 
     Args:
         descriptor: the type of the message.
@@ -77,8 +77,8 @@ def decoder(
         A function to keep for many bodies. It takes UTF-8 text, and raises a
         :class:`~etcd_asgi.errors.DecodeError`, which says what was given and expected.
     """
-    exactly = _exactly(descriptor, dialect, max_depth=max_depth, text=text, blank=blank)
-    return fast.reader(descriptor, max_depth, exactly, text=text)
+    exact = _exact_decoder(descriptor, dialect, max_depth=max_depth, text=text, blank=blank)
+    return fast.decoder(descriptor, max_depth, exact, text=text)
 
 
 @cache
@@ -90,17 +90,17 @@ def serializer(
     text: bool = False,
     blank: bool = True,
 ) -> Callable[[bytes], bytes]:
-    """Make the function that converts the JSON of one kind of body to the serialized message."""
-    exactly = _exactly(descriptor, dialect, max_depth=max_depth, text=text, blank=blank)
+    """Make the function from the JSON of one kind of body to the serialized message."""
+    exact = _exact_decoder(descriptor, dialect, max_depth=max_depth, text=text, blank=blank)
     return fast.serializer(
-        descriptor, max_depth, lambda body: exactly(body).SerializeToString(), text=text
+        descriptor, max_depth, lambda body: exact(body).SerializeToString(), text=text
     )
 
 
-def _exactly(
+def _exact_decoder(
     descriptor: Descriptor, dialect: Dialect, *, max_depth: int, text: bool, blank: bool
 ) -> Callable[[bytes], Message]:
-    """What reads the bodies that are not in the common form."""
+    """Make the decoder of bodies that are not in the common form."""
 
     def decode_body(body: bytes) -> Message:
         if not (blank or body.strip(_BLANKS)):
@@ -111,7 +111,7 @@ def _exactly(
 
 
 def encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[Message], bytes]:
-    """The function from a message of *descriptor*'s type to its JSON.
+    """Make the function from a message of *descriptor*'s type to its JSON.
 
     Args:
         descriptor: the type.
@@ -121,18 +121,18 @@ def encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[Message]
 
 
 def deep_encoder(descriptor: Descriptor, *, text: bool = False) -> Callable[[bytes], bytes]:
-    """What :func:`encoder` gives, for serialized messages too deep for protobuf's parser."""
-    shown = TEXT if text else BASE64
-    return lambda data: compact(nested.encode(descriptor, data, shown))
+    """Make an :func:`encoder` of serialized messages too deep for protobuf's parser."""
+    form = TEXT if text else BASE64
+    return lambda data: compact(nested.encode(descriptor, data, form))
 
 
 def sliced(
     descriptor: Descriptor, reply: bytes, *, text: bool = False, change: Change | None = None
 ) -> Iterator[bytes]:
-    """Convert a large serialized reply to JSON, piece by piece.
+    """Convert a large serialized reply to JSON, slice by slice.
 
-    The pieces together are what :func:`encoder` makes of the parsed reply, once *change* has been
-    applied to it; in between hardly more memory is used than the pieces take.
+    The slices together are what :func:`encoder` makes of the parsed reply, once *change* has been
+    applied to it; in between hardly more memory is used than the slices take.
 
     Args:
         descriptor: the type of the reply.

@@ -1,4 +1,4 @@
-"""What the codec asks of field descriptors."""
+"""Properties of field descriptors that the codec needs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ INT64 = frozenset({FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_UINT64})
 
 
 def is_repeated(field: FieldDescriptor) -> bool:
-    """Whether *field* is a list.
+    """Check whether *field* is a list.
 
-    Asked of the field's default, as the ways to ask a descriptor changed between protobuf 4 and 7.
+    Its default shows it, as the properties of descriptors that do changed from protobuf 4 to 7.
     """
     return isinstance(field.default_value, list)
 
 
 def member_names(enum: EnumDescriptor) -> dict[int, str]:
-    """Names of *enum*'s values by number."""
+    """Return the names of *enum*'s values by number."""
     return {value.number: value.name for value in enum.values}

@@ -1,4 +1,4 @@
-"""Whether the bytes in JSON are base64, as etcd has them, or text."""
+"""The modes of bytes in JSON: base64, as etcd has them, or text."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _TEXT_JSON = f"{JSON}; {PARAMETER}={TEXT}".encode()
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """Whether bytes are text, each way."""
+    """The modes of one call: True where bytes are text."""
 
     body: bool = False
-    answer: bool = False
+    response: bool = False
 
     @property
     def content_type(self) -> bytes:
         """The response's."""
-        return _TEXT_JSON if self.answer else _BASE64_JSON
+        return _TEXT_JSON if self.response else _BASE64_JSON
 
 
-MODES = {ways: Modes(*ways) for ways in product((False, True), repeat=2)}
-"""All modes there are, by their fields: to compare them it is enough to look at their identity."""
+MODES = {pair: Modes(*pair) for pair in product((False, True), repeat=2)}
+"""All modes there are, by their fields: identity is enough to compare them."""
 
 DEFAULT = MODES[False, False]

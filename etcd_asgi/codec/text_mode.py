@@ -1,7 +1,7 @@
 """Text mode: bytes as text, where they are text.
 
 A bytes field is a JSON string, which holds its UTF-8 text, or the object ``{"base64": "..."}``. The
-writer takes the object for bytes that are not UTF-8 only; the reader takes both for all bytes. A
+encoder takes the object for bytes that are not UTF-8 only; the decoder takes both for all bytes. A
 string is never taken for base64, so what one side writes the other reads as the same bytes.
 """
 
@@ -14,7 +14,7 @@ from json.encoder import encode_basestring
 from etcd_asgi.codec.decode.go import base64
 from etcd_asgi.codec.decode.go.json_syntax import Value
 from etcd_asgi.codec.decode.go.json_walk import Span, members
-from etcd_asgi.codec.encode.bytes_format import Shown
+from etcd_asgi.codec.encode.bytes_format import BytesFormat
 from etcd_asgi.errors import DecodeError
 
 MEMBER = "base64"
@@ -22,14 +22,14 @@ MEMBER = "base64"
 
 EXPECTED = 'in text mode, bytes are a string or {"base64": "..."}'
 
-_SHOWN = 60
+_MAX_GIVEN = 60
 """Characters of a wrong value that its error repeats."""
 
 _read_string = json.JSONDecoder().raw_decode
 
 
 def show(value: bytes) -> str:
-    """The JSON of *value*."""
+    """Convert *value* to JSON."""
     try:
         return encode_basestring(value.decode())
     except UnicodeDecodeError:
@@ -40,12 +40,12 @@ def _fill(value: bytes) -> bytes:
     return show(value).encode()
 
 
-TEXT = Shown(expression="{{show({var})}}", show=show, place=b"%b", fill=_fill)
+TEXT = BytesFormat(expression="{{show({var})}}", show=show, place=b"%b", fill=_fill)
 """Bytes as text."""
 
 
 def read(value: Value, name: str, span: Span) -> bytes:
-    """The bytes that the JSON value at *span* stands for.
+    """Read the bytes that the JSON value at *span* stands for.
 
     Args:
         value: the whole document.
@@ -91,5 +91,5 @@ def _unquote(value: Value, span: Span) -> str:
 
 def _fault(value: Value, name: str, span: Span, fault: str) -> DecodeError:
     raw = value.text[slice(*span)]
-    given = raw if len(raw) <= _SHOWN else f"{raw[:_SHOWN]}..."
+    given = raw if len(raw) <= _MAX_GIVEN else f"{raw[:_MAX_GIVEN]}..."
     return DecodeError(f"invalid value for bytes field {name}: {given}: {fault}")

@@ -34,12 +34,12 @@ class Malformed(ValueError):
 
 
 def tag(number: int, wire_type: int) -> bytes:
-    """What stands before the value of a field."""
+    """Encode the tag, which stands before the value of a field."""
     return varint(number << 3 | wire_type)
 
 
 def varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; a negative number as the 64 bits that it has."""
+    """Encode a number, seven bits a byte, the lowest first; a negative one as its 64 bits."""
     if 0 <= number < MORE:
         return ONE_BYTE[number]
     number &= 2**64 - 1

@@ -1,8 +1,8 @@
-"""JSON to serialized messages, the common forms only, by plans made once for each message type.
+"""The fast decoder: JSON in the common forms to serialized messages, by a plan for each type.
 
 The C scanner of the standard library reads the text; a plan writes the wire form straight from what
 it found, with no message in between. Whatever every release of etcd's gateway takes alike is taken
-here; anything else is :class:`Irregular`, and the exact reader decides what it means. So this file
+here; anything else is :class:`Irregular`, and the exact decoder decides what it means. So this file
 knows no dialect and no error text.
 """
 
@@ -30,7 +30,7 @@ Pairs = tuple[tuple[str, Any], ...]
 """A JSON object as the scanner gives it; a list stays a list."""
 
 Write = Callable[[Pairs, int], bytes]
-"""From an object to the serialized message, with so many levels of messages left."""
+"""From an object to the serialized message, with so many levels of messages remaining."""
 
 Put = Callable[[Any, int], bytes]
 """From a JSON value to one field of a serialized message, with its tag."""
@@ -39,14 +39,14 @@ Plan = Callable[[Descriptor], Write]
 """From a message type to its :data:`Write`."""
 
 _LONG, _MANY = 64 * 1024, 20_000
-"""A body of more bytes with more objects and lists than this is for the exact reader alone: that
+"""A body of more bytes with more objects and lists than this is for the exact decoder alone: that
 one lets other threads run meanwhile, while the scanner of the standard library does not."""
 
 
-def reader(
+def decoder(
     descriptor: Descriptor, depth: int, otherwise: Callable[[bytes], Message], *, text: bool = False
 ) -> Callable[[bytes], Message]:
-    """Make the function that converts the first JSON value of a body to a message.
+    """Make the function from the first JSON value of a body to a message.
 
     Args:
         descriptor: see :func:`serializer`.
@@ -57,36 +57,36 @@ def reader(
     serialize = serializer(descriptor, depth, otherwise, text=text)
     parse = proto.message_class(descriptor).FromString
 
-    def read(body: bytes) -> Message:
-        read = serialize(body)
-        if not isinstance(read, bytes):
-            return read
+    def decode(body: bytes) -> Message:
+        result = serialize(body)
+        if not isinstance(result, bytes):
+            return result
         try:
-            return parse(read)
+            return parse(result)
         except ParseError:
             return otherwise(body)
 
-    return read
+    return decode
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise Irregular(name)
 
 
 # raw_decode without its wrapping
-_scan = JSONDecoder(object_pairs_hook=tuple, parse_constant=_no_constant).scan_once  # type: ignore[attr-defined]
+_scan = JSONDecoder(object_pairs_hook=tuple, parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
 
 
 def serializer(
     descriptor: Descriptor, depth: int, otherwise: Callable[[bytes], T], *, text: bool = False
 ) -> Callable[[bytes], bytes | T]:
-    """The function from the first JSON value of a body to a serialized message.
+    """Make the function from the first JSON value of a body to a serialized message.
 
     Args:
         descriptor: the type of the message.
         depth: levels of messages allowed.
-        otherwise: what reads the bodies that are :class:`Irregular`: the function gives what this
-            gives for them, and raises what this raises.
+        otherwise: decodes the bodies that are :class:`Irregular`; its result is the function's
+            result for them, and its errors are the function's.
         text: whether bytes are in text mode: see :mod:`etcd_asgi.codec.text_mode`.
     """
     write = (_text_plan if text else _plan)(descriptor)
@@ -109,26 +109,26 @@ def serializer(
 
 
 def _blanks(string: str) -> int:
-    """How many characters of white space *string* begins with."""
+    """Count the characters of white space that *string* begins with."""
     return len(string) - len(string.lstrip(" \t\r\n"))
 
 
 @cache
 def _plan(descriptor: Descriptor) -> Write:
-    """How to write a message of *descriptor*'s type."""
+    """Make the plan for messages of *descriptor*'s type, bytes as base64."""
     return _write(descriptor, _put_base64, _plan)
 
 
 @cache
 def _text_plan(descriptor: Descriptor) -> Write:
-    """How to write a message of *descriptor*'s type in text mode."""
+    """Make the plan for messages of *descriptor*'s type, bytes in text mode."""
     return _write(descriptor, _put_text, _text_plan)
 
 
 def _write(
     descriptor: Descriptor, put_bytes: Callable[[FieldDescriptor], Put], plan: Plan
 ) -> Write:
-    """How to write a message of *descriptor*'s type.
+    """Make the function that writes a message of *descriptor*'s type.
 
     The fields' bits find a field that is given twice, also under its other name; all members of a
     oneof share one more bit.
@@ -160,8 +160,8 @@ def _write(
 
 def _put(field: FieldDescriptor, put_bytes: Callable[[FieldDescriptor], Put], plan: Plan) -> Put:
     if field.message_type is not None:
-        late = _late_plan(field.message_type, plan)
-        return _put_messages(field, late) if is_repeated(field) else _put_message(field, late)
+        lazy = _lazy_plan(field.message_type, plan)
+        return _put_messages(field, lazy) if is_repeated(field) else _put_message(field, lazy)
     if field.type == FieldDescriptor.TYPE_BYTES:
         put = put_bytes(field)
     elif field.type == FieldDescriptor.TYPE_STRING:
@@ -172,7 +172,7 @@ def _put(field: FieldDescriptor, put_bytes: Callable[[FieldDescriptor], Put], pl
 
 
 def _put_base64(field: FieldDescriptor) -> Put:
-    """Without a function for the value: nearly every request has such a field."""
+    """Put base64, converted right here: nearly every request has such a field."""
     tag, has_default = wire.tag(field.number, wire.DELIMITED), _has_default(field)
 
     def put(value: Any, depth: int) -> bytes:  # noqa: ARG001 - a Put takes it
@@ -212,7 +212,7 @@ def _put_integer(field: FieldDescriptor, convert: Convert) -> Put:
 
 
 def _put_each(put: Put) -> Put:
-    """A list of scalars, each with the tag: every parser takes numbers that are not packed."""
+    """Put a list of scalars, each with its tag: parsers take numbers that are not packed, too."""
 
     def put_list(value: Any, depth: int) -> bytes:
         if type(value) is not list:
@@ -222,8 +222,8 @@ def _put_each(put: Put) -> Put:
     return put_list
 
 
-def _late_plan(descriptor: Descriptor, plan: Plan) -> Callable[[], Write]:
-    """The plan of a message type, made when first wanted: a type may contain itself."""
+def _lazy_plan(descriptor: Descriptor, plan: Plan) -> Callable[[], Write]:
+    """Make the plan of a message type when first wanted: a type may contain itself."""
     return lambda: plan(descriptor)
 
 
@@ -258,7 +258,7 @@ def _put_messages(field: FieldDescriptor, plan: Callable[[], Write]) -> Put:
 
 
 def _has_default(field: FieldDescriptor) -> bool:
-    """Whether nothing is written for the default of *field*, as it is what nothing stands for.
+    """Check whether the default of *field* is written as nothing, for which it stands.
 
     A member of a oneof and an element of a list are there whatever they hold.
     """

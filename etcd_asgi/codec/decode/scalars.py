@@ -24,7 +24,7 @@ class Irregular(ValueError):
 
 
 def text(value: Any) -> bytes:
-    """In text mode: a string, which the scanner found to be Unicode, or the object."""
+    """Convert bytes in text mode: a string, found to be Unicode by the scanner, or the object."""
     if type(value) is str:
         return value.encode()
     if type(value) is not tuple or len(value) != 1 or value[0][0] != MEMBER:
@@ -36,7 +36,7 @@ def text(value: Any) -> bytes:
 
 
 def string(value: Any) -> bytes:
-    """The UTF-8 of a string."""
+    """Convert a string to UTF-8."""
     if type(value) is not str:
         raise Irregular
     return value.encode()
@@ -49,7 +49,7 @@ def _bool(value: Any) -> bool:
 
 
 def integer(field: FieldDescriptor) -> Convert:
-    """From the JSON value of *field* to the integer that stands for it; a bool is one."""
+    """Make the function from a JSON value of *field* to its integer; a bool is one."""
     match field.type:
         case FieldDescriptor.TYPE_BOOL:
             return _bool

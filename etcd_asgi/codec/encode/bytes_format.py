@@ -1,4 +1,4 @@
-"""How bytes are shown in JSON: what the generated writers need to know of it."""
+"""The form of bytes in JSON, as the generated writers use it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shown:
-    """One way to show bytes; writers are generated once for each."""
+class BytesFormat:
+    """A form of bytes in JSON; writers are generated once for each."""
 
     expression: str
     """In a generated f-string, for the value in ``{var}``: it calls ``show``."""
@@ -21,10 +21,10 @@ class Shown:
     """In the format of an element of a long list."""
 
     fill: Callable[[bytes], bytes]
-    """What goes to that place. Of control characters it may hold newlines, which are taken out."""
+    """Makes the content of that place, in which newlines may stand: they are taken out."""
 
 
-BASE64 = Shown(
+BASE64 = BytesFormat(
     expression='"{{show({var}).decode()}}"',
     show=b2a_base64,
     place=b'"%b"',

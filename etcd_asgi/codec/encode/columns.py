@@ -14,17 +14,17 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from etcd_asgi.codec.descriptors import INT64, is_repeated
-from etcd_asgi.codec.encode.bytes_format import BASE64, Shown
+from etcd_asgi.codec.encode.bytes_format import BASE64, BytesFormat
 
 WORTHWHILE = 8
 """From this many elements on the columns are quicker than the elements one by one."""
 
 _SLICE = 128
 """Elements formatted at once. What a slice needs in between stays small: memory that the system
-must hand out for every answer anew would cost a third of the whole."""
+must hand out for every response anew would cost a third of the whole."""
 
 Field = tuple[bytes, Callable[[Any], Any], bool]
-"""Name, what takes the value from a message, and whether it is bytes."""
+"""Name, getter of the value, and whether it is bytes."""
 
 _VARYING = b"%b"
 """The place of a field that some elements have and some have not, in an element's format."""
@@ -38,9 +38,9 @@ Column = tuple[bytes, Iterable[Any] | None]
 
 
 def encoder(
-    descriptor: Descriptor, shown: Shown = BASE64
+    descriptor: Descriptor, form: BytesFormat = BASE64
 ) -> Callable[[Sequence[Any]], list[bytes]] | None:
-    """The function from a list of messages to slices of their JSON, to be joined by commas.
+    """Make the function from a list of messages to slices of their JSON, to be joined by commas.
 
     ``None`` for a type with fields other than bytes and 64-bit integers.
     """
@@ -53,7 +53,7 @@ def encoder(
 
     def encode(items: Sequence[Any]) -> list[bytes]:
         slices = range(0, len(items), _SLICE)
-        return [_encode(items[at : at + _SLICE], fields, shown) for at in slices]
+        return [_encode(items[at : at + _SLICE], fields, form) for at in slices]
 
     return encode
 
@@ -64,35 +64,35 @@ def _is_flat(field: FieldDescriptor) -> bool:
     return field.type == FieldDescriptor.TYPE_BYTES or field.type in INT64
 
 
-def _encode(items: Sequence[Any], fields: list[Field], shown: Shown) -> bytes:
+def _encode(items: Sequence[Any], fields: list[Field], form: BytesFormat) -> bytes:
     columns = []
     for name, getter, is_bytes in fields:
         values = list(map(getter, items))
         if any(values):
-            columns.append(_column(name, values, shown if is_bytes else None))
+            columns.append(_column(name, values, form if is_bytes else None))
     one = b"".join([place for place, _ in columns]).removeprefix(b",")
     varying = one.startswith(_VARYING)
-    form = b",".join([b"{%b%b}" % (_START if varying else b"", one)] * len(items))
-    text = form % _across([fill for _, fill in columns if fill is not None], len(items))
+    template = b",".join([b"{%b%b}" % (_START if varying else b"", one)] * len(items))
+    text = template % _by_element([fill for _, fill in columns if fill is not None], len(items))
     text = text.replace(b"\n", b"")  # base64's
     return text.replace(_START + b",", b"").replace(_START, b"") if varying else text
 
 
-def _column(name: bytes, values: list[Any], shown: Shown | None) -> Column:
+def _column(name: bytes, values: list[Any], form: BytesFormat | None) -> Column:
     if not all(values):
-        if shown:
-            each, fill = b',"%b":%b' % (name, shown.place), shown.fill
+        if form:
+            each, fill = b',"%b":%b' % (name, form.place), form.fill
             return _VARYING, [each % fill(v) if v else b"" for v in values]
         return _VARYING, [b',"%b":"%d"' % (name, v) if v else b"" for v in values]
-    if shown:
-        return b',"%b":%b' % (name, shown.place), map(shown.fill, values)
+    if form:
+        return b',"%b":%b' % (name, form.place), map(form.fill, values)
     if values.count(values[0]) == len(values):
         return b',"%b":"%d"' % (name, values[0]), None
     return b',"%b":"%%d"' % name, values
 
 
-def _across(columns: list[Iterable[Any]], count: int) -> tuple[Any, ...]:
-    """The columns' values, element by element."""
+def _by_element(columns: list[Iterable[Any]], count: int) -> tuple[Any, ...]:
+    """Give the values of all columns, element by element."""
     width = len(columns)
     values = [None] * (width * count)
     for at, column in enumerate(columns):

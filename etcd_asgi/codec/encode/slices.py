@@ -24,7 +24,7 @@ from google.protobuf.message import Message
 
 from etcd_asgi.codec import wire
 from etcd_asgi.codec.descriptors import is_repeated
-from etcd_asgi.codec.encode.bytes_format import Shown
+from etcd_asgi.codec.encode.bytes_format import BytesFormat
 from etcd_asgi.codec.encode.spans import Shape, Span, Unusual, find, has_lists, shape_of
 from etcd_asgi.codec.encode.writer import encoder
 from etcd_asgi.etcd import proto
@@ -52,16 +52,16 @@ _Path = tuple[_Step, ...]
 def convert(
     descriptor: Descriptor,
     reply: bytes,
-    shown: Shown,
+    form: BytesFormat,
     change: Change | None = None,
     slice_bytes: int = SLICE_BYTES,
 ) -> Iterator[bytes]:
-    """Convert a serialized reply to JSON, piece by piece.
+    """Convert a serialized reply to JSON, slice by slice.
 
     Args:
         descriptor: its type.
         reply: the serialized message.
-        shown: the form of bytes in JSON.
+        form: the form of bytes in JSON.
         change: applied to each part, within an otherwise empty reply, before it is written.
         slice_bytes: serialized bytes of a list that are converted at a time, at least; an element
             that is longer is taken apart, if there are lists in it.
@@ -70,7 +70,7 @@ def convert(
         Unusual: while iterating: what has been given until then is of no use.
     """
     try:
-        yield from _Conversion(descriptor, reply, shown, change, slice_bytes).run()
+        yield from _Conversion(descriptor, reply, form, change, slice_bytes).run()
     except (IndexError, ParseError, wire.Malformed) as error:
         raise Unusual(str(error)) from error
 
@@ -98,13 +98,13 @@ class _Conversion:
         self,
         descriptor: Descriptor,
         reply: bytes,
-        shown: Shown,
+        form: BytesFormat,
         change: Change | None,
         slice_bytes: int,
     ) -> None:
         self._descriptor = descriptor
         self._reply = reply
-        self._shown = shown
+        self._form = form
         self._change = change
         self._slice_bytes = slice_bytes
         self._parse = proto.message_class(descriptor).FromString
@@ -194,7 +194,7 @@ class _Conversion:
         part = self._changed(whole, part, path)
         if len(getattr(part, field.name)) != count:
             raise Unusual(f"elements of {field.full_name} were dropped")
-        return encoder(descriptor, self._shown)(part)
+        return encoder(descriptor, self._form)(part)
 
     def _plain(
         self,
@@ -211,29 +211,29 @@ class _Conversion:
         numbers = {field.number for field in fields}
         if any(field.number not in numbers for field, _ in part.ListFields()):
             raise Unusual(f"{descriptor.full_name} got fields that it had not")
-        if text := encoder(descriptor, self._shown)(part)[1:-1]:
+        if text := encoder(descriptor, self._form)(part)[1:-1]:
             yield iter((text,))
 
     def _part(self, spans: list[Span], path: _Path) -> tuple[Message, Message]:
         """Parse some fields in *spans*, within the messages of *path*; give the reply and them."""
-        pieces = [self._reply[span.start : span.end] for span in spans]
-        size = sum(map(len, pieces))
+        fields = [self._reply[span.start : span.end] for span in spans]
+        size = sum(map(len, fields))
         heads = []
         for step in reversed(path):
             heads.append(step.tag + wire.varint(size))
             size += len(heads[-1])
-        whole = self._parse(b"".join([*reversed(heads), *pieces]))
-        return whole, _at(path, whole)
+        whole = self._parse(b"".join([*reversed(heads), *fields]))
+        return whole, _innermost(path, whole)
 
     def _changed(self, whole: Message, part: Message, path: _Path) -> Message:
         if self._change is None:
             return part
         self._change(whole)
-        return _at(path, whole)
+        return _innermost(path, whole)
 
 
-def _at(path: _Path, message: Any) -> Message:
-    """The message at the end of *path*, on which there may be nothing else.
+def _innermost(path: _Path, message: Any) -> Message:
+    """Return the message at the end of *path*, on which there may be nothing else.
 
     Raises:
         Unusual: there is.

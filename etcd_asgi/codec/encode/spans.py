@@ -1,4 +1,4 @@
-"""Where the fields of a serialized message are, and the elements of its lists.
+"""The places of the fields of a serialized message, and of the elements of its lists.
 
 Where the wire form is not the one that serializers write (a singular field twice, two members of a
 oneof, groups), :class:`Unusual` is raised: a parser would merge such fields.
@@ -63,7 +63,7 @@ def shape_of(descriptor: Descriptor) -> Shape:
 
 
 def has_lists(field: FieldDescriptor) -> bool:
-    """Tell whether *field* holds messages that are taken apart, as there are lists in them."""
+    """Check whether *field* holds messages that are taken apart, as there are lists in them."""
     return field.message_type is not None and _holds_lists(field.message_type)
 
 
@@ -135,7 +135,7 @@ def _refuse_unusual(shape: Shape, spans: dict[int, list[Span]]) -> None:
 def _run(data: bytes, at: int, end: int, slice_bytes: int, spans: list[Span]) -> int:
     """Add the spans of list elements that stand one behind the other; give the end of the last.
 
-    There may be millions of them, and few spans: this loop is what taking a data apart costs.
+    There may be millions of them, and few spans: this loop is what taking data apart costs.
     """
     tag, start = data[at], at
     while at < end and data[at] == tag:

@@ -43,7 +43,7 @@ def test_the_content_type_says_how_the_body_has_its_bytes(content_type: str, is_
     ],
 )
 def test_accept_says_how_the_response_has_its_bytes(accept: str, is_text: bool) -> None:
-    assert modes("", accept) == Modes(answer=is_text)
+    assert modes("", accept) == Modes(response=is_text)
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_accept_says_how_the_response_has_its_bytes(accept: str, is_text: bool) 
 def test_the_response_to_text_is_text_unless_accept_says_otherwise(
     accept: str, is_text: bool
 ) -> None:
-    assert modes(f"{JSON}; bytes=text", accept) == Modes(body=True, answer=is_text)
+    assert modes(f"{JSON}; bytes=text", accept) == Modes(body=True, response=is_text)
 
 
 @pytest.mark.parametrize("content_type", ["", JSON, f"{JSON}; bytes=base64"])
 def test_the_response_to_base64_is_base64_unless_accept_says_otherwise(content_type: str) -> None:
     assert modes(content_type, "*/*") == Modes()
-    assert modes(content_type, "*/*; bytes=text") == Modes(answer=True)
+    assert modes(content_type, "*/*; bytes=text") == Modes(response=True)
 
 
 def test_any_other_way_is_refused_and_both_are_named() -> None:
@@ -89,7 +89,7 @@ def test_any_other_way_is_refused_and_both_are_named() -> None:
 
 
 def test_the_query_of_a_websocket_says_both() -> None:
-    assert socket_modes(b"bytes=text") == Modes(body=True, answer=True)
+    assert socket_modes(b"bytes=text") == Modes(body=True, response=True)
     assert socket_modes(b"bytes=base64&method=GET") == Modes()
     assert socket_modes(b"token=x") == Modes()
     with pytest.raises(DecodeError, match="more than once"):

@@ -24,7 +24,7 @@ class CorruptInputError(ValueError):
 
 
 def decode(source: bytes, *, padded: bool = True) -> bytes:
-    """The bytes that *source* stands for, in the alphabet with ``+`` and ``/``.
+    """Decode *source*, in the alphabet with ``+`` and ``/``.
 
     Args:
         source: the encoded form.

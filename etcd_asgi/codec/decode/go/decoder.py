@@ -1,4 +1,4 @@
-"""The exact decoder: any body at all, answered as the stock gateway answers it.
+"""The exact decoder: takes any body at all, and takes or refuses it as the stock gateway does.
 
 The fast decoder takes regular requests and leaves all others to this one, so here faithfulness
 counts, to the letter of the error texts; speed counts in that no body may cost more than time in
@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from etcd_asgi.codec.decode.go import jsonpb, protojson
 from etcd_asgi.codec.decode.go.fields import fields_of, text_fields_of
 from etcd_asgi.codec.decode.go.json_syntax import first_value
-from etcd_asgi.codec.decode.go.trampoline import finish
+from etcd_asgi.codec.decode.go.trampoline import run
 from etcd_asgi.codec.dialect import Dialect
 from etcd_asgi.etcd.proto import message_class
 
@@ -32,7 +32,7 @@ def decode(
     max_depth: int,
     text: bool = False,
 ) -> Message:
-    """The message that the first JSON value of *body* stands for.
+    """Decode the first JSON value of *body* to a message.
 
     Args:
         descriptor: type of the message.
@@ -40,7 +40,7 @@ def decode(
         dialect: whose rules apply.
         max_depth: how many messages deep messages may nest, the outermost one counted. JSON of
             unknown members may nest deeper, as deep as Go allows.
-        text: whether bytes fields are read as :mod:`etcd_asgi.codec.text_mode` has it.
+        text: whether bytes are text, as :mod:`etcd_asgi.codec.text_mode` has it, instead of base64.
 
     Raises:
         DecodeError: it is not such a message. The text is stock's, save for *max_depth*.
@@ -49,5 +49,5 @@ def decode(
     value = first_value(body.decode("utf-8", "surrogateescape"))
     if value is not None:
         fields = text_fields_of if text else fields_of
-        finish(_READERS[dialect](value, message, fields), max_depth)
+        run(_READERS[dialect](value, message, fields), max_depth)
     return message

@@ -1,4 +1,4 @@
-"""What the exact readers need to know of a message's fields, gathered once per message."""
+"""The fields of a message type as the exact decoders use them, gathered once per type."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Fields:
 
 @cache
 def fields_of(descriptor: Descriptor) -> Fields:
-    """The fields of a message.
+    """Return the fields of a message.
 
     Raises:
         KeyError: a field is of a kind that no request of etcd has, such as ``double`` or a map.
@@ -88,7 +88,7 @@ FieldsOf = Callable[[Any], Fields]
 
 @cache
 def text_fields_of(descriptor: Descriptor) -> Fields:
-    """The fields of a message in text mode: see :func:`fields_of`."""
+    """Return the fields of a message in text mode: see :func:`fields_of`."""
     fields = fields_of(descriptor)
     as_text = {
         one.name: replace(one, kind=TEXT) if one.kind == "bytes" else one for one in fields.ordered

@@ -31,7 +31,7 @@ _NUMBER = re.compile(
 
 
 def plain(text: str, kind: str) -> int | None:
-    """The integer that *text* spells in digits alone, if it fits the kind.
+    """Read the integer that *text* spells in digits alone, if it fits the kind.
 
     ``-0`` is no unsigned integer here: Go strconv ParseUint takes no sign.
     """
@@ -41,7 +41,7 @@ def plain(text: str, kind: str) -> int | None:
 
 
 def integral(text: str, kind: str) -> int | None:
-    """The integer that a JSON number at the begin of *text* stands for, if it fits the kind.
+    """Read the JSON number at the begin of *text*, if it is an integer that fits the kind.
 
     ``1.0`` and ``1e2`` are integers. What follows the number is ignored if no number could go on
     there, and an exponent without digits is none; both can only happen within strings.
@@ -59,7 +59,7 @@ def integral(text: str, kind: str) -> int | None:
 
 
 def _shifted(whole: str, fraction: str, shift: int) -> str | None:
-    """The digits with the point moved to the right; None if any are left behind it."""
+    """Move the point to the right; None if there are digits behind it then."""
     if shift >= 0:
         if len(fraction) > shift or len(whole) + shift > _MAX_DIGITS:
             return None
@@ -71,7 +71,7 @@ def _shifted(whole: str, fraction: str, shift: int) -> str | None:
 
 
 def _int32(text: str) -> int | None:
-    """A signed number of 32 bits, as Go strconv ParseInt reads it: leading zeros allowed."""
+    """Read a signed number of 32 bits as Go strconv ParseInt does: leading zeros allowed."""
     digits = text.lstrip("+-").lstrip("0") or "0"
     if len(digits) > 10:
         return None

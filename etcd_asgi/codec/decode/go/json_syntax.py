@@ -22,7 +22,7 @@ from etcd_asgi.codec.decode.go.quote import quote_char
 from etcd_asgi.errors import DecodeError
 
 UNEXPECTED_EOF = "unexpected EOF"
-"""What is said of a value that the text ends within."""
+"""The text of the error for a value that the end of the text cuts off."""
 
 MAX_NESTING = 10_000
 """Objects and arrays within each other, of any kind, that encoding/json reads."""
@@ -73,7 +73,7 @@ class Value:
 
 
 def first_value(text: str) -> Value | None:
-    """The first value of *text*; what follows it is not looked at. None: there is no value.
+    """Find the first value of *text*; what follows it is not looked at. None: there is no value.
 
     Raises:
         DecodeError: it is not JSON.
@@ -88,7 +88,7 @@ def first_value(text: str) -> Value | None:
 
 
 def whole_value(text: str) -> Value:
-    """The one value that *text* consists of.
+    """Find the one value that *text* consists of.
 
     Raises:
         DecodeError: it is not JSON, or more than one value.
@@ -106,13 +106,13 @@ def whole_value(text: str) -> Value:
 
 
 def skip_space(text: str, pos: int) -> int:
-    """The place of the first character from *pos* on that is no JSON whitespace."""
+    """Find the first character from *pos* on that is no JSON whitespace."""
     match = _SPACE.match(text, pos)
     return match.end() if match else pos
 
 
 def string_end(text: str, pos: int) -> int:
-    """The place after the string that begins at *pos*."""
+    """Find the place after the string that begins at *pos*."""
     pos += 1
     while (match := _CHUNK.match(text, pos)) and match.end() > pos:
         pos = match.end()
@@ -135,21 +135,21 @@ def _scan(text: str, pos: int, opens: array[int], closes: array[int]) -> int:
             if len(stack) >= MAX_NESTING:
                 _fault(text, pos, "exceeded max depth")
             if empty := _EMPTY.match(text, pos):
-                pos = _leave(text, empty.end(), stack, opens, closes)
+                pos = _close(text, empty.end(), stack, opens, closes)
             else:
                 stack.append(len(opens))
                 opens.append(pos)
                 closes.append(0)
                 pos += 1
         else:
-            pos = _leave(text, _scalar_end(text, pos, char), stack, opens, closes)
+            pos = _close(text, _scalar_end(text, pos, char), stack, opens, closes)
         if not stack:
             return pos
         pos = _to_value(text, pos, text[opens[stack[-1]]] == "{", len(stack))
 
 
-def _leave(text: str, pos: int, stack: list[int], opens: array[int], closes: array[int]) -> int:
-    """After a value: leave what ends here; the place after the comma, or the end of it all."""
+def _close(text: str, pos: int, stack: list[int], opens: array[int], closes: array[int]) -> int:
+    """Close what ends after a value; give the place after the comma, or the end of it all."""
     while stack:
         char = text[pos : pos + 1]
         if char and char in " \t\n\r":
@@ -167,7 +167,7 @@ def _leave(text: str, pos: int, stack: list[int], opens: array[int], closes: arr
 
 
 def _to_value(text: str, pos: int, in_object: bool, depth: int) -> int:
-    """Past a run of simple values, to the value that has to be looked at next."""
+    """Pass over a run of simple values, to the value that has to be looked at next."""
     runs = _MEMBERS if in_object else _ELEMENTS
     if depth < MAX_NESTING - 2 and (match := runs.match(text, pos)):
         pos = match.end()
@@ -216,7 +216,7 @@ def _literal_fault(text: str, pos: int, word: str) -> NoReturn:
 
 
 def _string_fault(text: str, pos: int) -> NoReturn:
-    """Say what is wrong with a string whose sound part ends at *pos*."""
+    """Report the fault of a string whose sound part ends at *pos*."""
     if text[pos : pos + 1] != "\\":
         _fault(text, pos, "in string literal")
     if text[pos + 1 : pos + 2] != "u":

@@ -20,7 +20,7 @@ Span = tuple[int, int]
 
 
 def members(value: Value, pos: int) -> Iterator[tuple[Span, Span]]:
-    """The members of the object at *pos*: where the name is, quotes included, and the value.
+    """Iterate over the members of the object at *pos*: spans of name, quotes included, and value.
 
     Duplicates come as often as they stand there.
     """
@@ -38,7 +38,7 @@ def members(value: Value, pos: int) -> Iterator[tuple[Span, Span]]:
 
 
 def elements(value: Value, pos: int) -> Iterator[Span]:
-    """The elements of the array at *pos*."""
+    """Iterate over the elements of the array at *pos*."""
     pos = skip_space(value.text, pos + 1)
     more = value.text[pos] != "]"
     while more:
@@ -47,7 +47,7 @@ def elements(value: Value, pos: int) -> Iterator[Span]:
 
 
 def strings(value: Value, span: Span) -> Iterator[Span]:
-    """All strings within *span*, names too, at any depth."""
+    """Iterate over all strings within *span*, names too, at any depth."""
     pos, end = span
     while (pos := value.text.find('"', pos, end)) >= 0:
         start, pos = pos, string_end(value.text, pos)
@@ -55,7 +55,7 @@ def strings(value: Value, span: Span) -> Iterator[Span]:
 
 
 def _one(value: Value, start: int) -> tuple[Span, int, bool]:
-    """Where the value that begins at *start* is, where the next begins, and if there is one."""
+    """Find the end of the value at *start*, where the next begins, and if there is one."""
     if simple := _SIMPLE.match(value.text, start):
         return simple.span(1), simple.end(), simple[2] == ","
     end = _end(value, start)

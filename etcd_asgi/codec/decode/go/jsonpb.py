@@ -1,4 +1,4 @@
-"""The exact reader of the older dialect: golang/protobuf ``jsonpb``, as grpc-gateway 1.x uses it.
+"""The exact decoder of the older dialect: golang/protobuf ``jsonpb``, as grpc-gateway 1.x uses it.
 
 An object is first read as a map of raw values, so the last of duplicates counts and all of the
 unknown is skipped; then the message's fields are looked up in the order of their definition, which
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import NoReturn
 
 from google.protobuf.message import Message
@@ -23,7 +22,7 @@ from etcd_asgi.codec.decode.go.fields import Field, Fields, FieldsOf, Scalar
 from etcd_asgi.codec.decode.go.json_syntax import Value, whole_value
 from etcd_asgi.codec.decode.go.json_walk import Span, elements, members
 from etcd_asgi.codec.decode.go.quote import quote
-from etcd_asgi.codec.decode.go.trampoline import Reading
+from etcd_asgi.codec.decode.go.trampoline import Reading, fill_messages, fill_scalars
 from etcd_asgi.codec.text_mode import read as read_text
 from etcd_asgi.errors import DecodeError
 
@@ -37,7 +36,7 @@ _FLAT = re.compile(r"\[[0-9, \t\n\r]*\]")
 
 
 def read(value: Value, message: Message, fields_of: FieldsOf) -> Reading:
-    """Fill *message*, which is empty, from *value*, as *fields_of* tells its fields.
+    """Fill *message*, which is empty, from *value*, with the fields that *fields_of* gives.
 
     Raises:
         DecodeError: while it runs.
@@ -55,47 +54,22 @@ def _message(value: Value, message: Message, span: Span, fields_of: FieldsOf) ->
     for field in fields.ordered:
         found = spans.get(field.json_name) or spans.get(field.name)
         if found and value.text[found[0]] != "n":
+            if field.repeated and value.text[found[0]] != "[":
+                _mismatch(value.text[found[0]], _LIST)
             if field.message:
-                yield from _messages(value, message, field, found, fields_of)
+                yield from fill_messages(_message, value, message, field, found, fields_of)
             else:
-                _set(value, message, field, found)
+                fill_scalars(_scalar, value, message, field, found)
 
 
 def _spans(value: Value, pos: int, fields: Fields) -> dict[str, Span]:
-    """Where the values of the known members stand, by their names."""
+    """Find the values of the known members, by their names."""
     spans: dict[str, Span] = {}
     for name, span in members(value, pos):
         key = unquote(value.text[slice(*name)])
         if key in fields.by_name:
             spans[key] = span
     return spans
-
-
-def _messages(
-    value: Value, message: Message, field: Field, span: Span, fields_of: FieldsOf
-) -> Reading:
-    if field.repeated:
-        children = getattr(message, field.name)
-        for element in _elements(value, span):
-            yield _message(value, children.add(), element, fields_of)
-    else:
-        child = getattr(message, field.name)
-        child.SetInParent()
-        yield _message(value, child, span, fields_of)
-
-
-def _set(value: Value, message: Message, field: Field, span: Span) -> None:
-    if field.repeated:
-        scalars = [_scalar(value, field, element) for element in _elements(value, span)]
-        getattr(message, field.name).extend(scalars)
-    else:
-        setattr(message, field.name, _scalar(value, field, span))
-
-
-def _elements(value: Value, span: Span) -> Iterator[Span]:
-    if value.text[span[0]] != "[":
-        _mismatch(value.text[span[0]], _LIST)
-    return elements(value, span[0])
 
 
 def _scalar(value: Value, field: Field, span: Span) -> Scalar:
@@ -142,7 +116,7 @@ def _bytes_of_numbers(value: Value, span: Span, raw: str) -> bytes:
         try:
             return bytes(map(int, raw[1:-1].split(",")))
         except ValueError:
-            pass  # too great a number: the slow way tells which one
+            pass  # too great a number: one by one, the error names it
     return bytes(_number(value.text[slice(*one)], "uint8") for one in elements(value, span[0]))
 
 
@@ -182,7 +156,7 @@ def _number(raw: str, kind: str) -> int:
 
 
 def unquote(raw: str) -> str:
-    """The text of a string literal; what is no Unicode becomes U+FFFD, as in Go."""
+    """Read the text of a string literal; what is no Unicode becomes U+FFFD, as in Go."""
     text = _read_string(raw)[0] if "\\" in raw else raw[1:-1]
     return _BROKEN.sub("\ufffd", text)
 

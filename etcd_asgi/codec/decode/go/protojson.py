@@ -1,4 +1,4 @@
-"""The exact reader of the newer dialect: protobuf-go ``protojson``, as grpc-gateway 2.x uses it.
+"""The exact decoder of the newer dialect: protobuf-go ``protojson``, as grpc-gateway 2.x uses it.
 
 Everything is read in the order of the document, and errors say where: line and column count from
 the begin of the value, columns in characters.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import NoReturn
 
 from google.protobuf.message import Message
@@ -21,9 +20,9 @@ from google.protobuf.message import Message
 from etcd_asgi.codec.decode.go import base64, integers
 from etcd_asgi.codec.decode.go.fields import TEXT, Field, FieldsOf, Scalar
 from etcd_asgi.codec.decode.go.json_syntax import Value
-from etcd_asgi.codec.decode.go.json_walk import Span, elements, members, strings
+from etcd_asgi.codec.decode.go.json_walk import Span, members, strings
 from etcd_asgi.codec.decode.go.quote import quote
-from etcd_asgi.codec.decode.go.trampoline import Reading
+from etcd_asgi.codec.decode.go.trampoline import Reading, fill_messages, fill_scalars
 from etcd_asgi.codec.text_mode import read as read_text
 from etcd_asgi.errors import DecodeError
 
@@ -43,7 +42,7 @@ _FROM_URL_SAFE = bytes.maketrans(b"-_+/", b"+/!!")
 
 
 def read(value: Value, message: Message, fields_of: FieldsOf) -> Reading:
-    """Fill *message*, which is empty, from *value*, as *fields_of* tells its fields.
+    """Fill *message*, which is empty, from *value*, with the fields that *fields_of* gives.
 
     Raises:
         DecodeError: while it runs.
@@ -73,41 +72,20 @@ def _message(value: Value, message: Message, span: Span, fields_of: FieldsOf) ->
             _fail(value, name[0], f"error parsing {raw}, oneof {field.oneof} is already set")
         if field.oneof:
             seen.add(field.oneof)
+        _check_list(value, field, inner)
         if field.message:
-            yield from _messages(value, message, field, inner, fields_of)
+            yield from fill_messages(_message, value, message, field, inner, fields_of)
         else:
-            _set(value, message, field, inner)
+            fill_scalars(_scalar, value, message, field, inner)
 
 
-def _messages(
-    value: Value, message: Message, field: Field, span: Span, fields_of: FieldsOf
-) -> Reading:
-    if field.repeated:
-        children = getattr(message, field.name)
-        for element in _elements(value, span):
-            yield _message(value, children.add(), element, fields_of)
-    else:
-        child = getattr(message, field.name)
-        child.SetInParent()
-        yield _message(value, child, span, fields_of)
-
-
-def _set(value: Value, message: Message, field: Field, span: Span) -> None:
-    if field.repeated:
-        scalars = [_scalar(value, field, element) for element in _elements(value, span)]
-        getattr(message, field.name).extend([one for one in scalars if one is not None])
-    elif (scalar := _scalar(value, field, span)) is not None:
-        setattr(message, field.name, scalar)
-
-
-def _elements(value: Value, span: Span) -> Iterator[Span]:
-    if value.text[span[0]] != "[":
+def _check_list(value: Value, field: Field, span: Span) -> None:
+    if field.repeated and value.text[span[0]] != "[":
         _unexpected(value, span)
-    return elements(value, span[0])
 
 
 def _scalar(value: Value, field: Field, span: Span) -> Scalar | None:
-    """The value of a field that is no message; None for an enum name that nobody knows."""
+    """Read the value of a field that is no message; None for an unknown name of an enum."""
     if field.kind == TEXT:
         return read_text(value, field.name, span)
     raw, string = value.text[slice(*span)], None
@@ -150,7 +128,7 @@ def _bytes(text: str) -> bytes | None:
 
 
 def _string(value: Value, span: Span) -> str:
-    """The text of a string.
+    """Read the text of a string.
 
     Raises:
         DecodeError: it has bytes that are not UTF-8, or half of a surrogate pair.
@@ -179,8 +157,8 @@ def _check(value: Value, span: Span) -> None:
     after = text[pos + 6 : min(pos + 12, value.end)].encode("utf-8", "surrogateescape")[:6]
     if len(after) < 6:
         raise DecodeError("proto: unexpected EOF")
-    shown = quote(after.decode("utf-8", "surrogateescape"))
-    _syntax(value, span[0], f"invalid escape code {shown} in string")
+    code = quote(after.decode("utf-8", "surrogateescape"))
+    _syntax(value, span[0], f"invalid escape code {code} in string")
 
 
 def _unexpected(value: Value, span: Span) -> NoReturn:

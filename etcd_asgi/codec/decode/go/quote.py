@@ -1,4 +1,4 @@
-"""How Go writes characters and strings in quotes, as its error texts show them.
+"""Characters and strings in quotes, as Go's error texts show them.
 
 Texts here come from bytes by ``decode("utf-8", "surrogateescape")``: a byte that is not UTF-8 is
 one code point from U+DC80 to U+DCFF, just as it is one character to Go.
@@ -29,7 +29,7 @@ class _Escapes(dict[int, str]):
 
 
 def quote(text: str) -> str:
-    r"""*text* between double quotes, everything that does not print as an escape.
+    r"""Put *text* between double quotes, everything that does not print as an escape.
 
     What prints is the Unicode table's matter; Go's and Python's may be of different years. Builds
     by Go 1.16 (etcd 3.5.1) write DEL as ``\u007f``, later ones as ``\x7f``, as is done here.
@@ -38,7 +38,7 @@ def quote(text: str) -> str:
 
 
 def quote_char(text: str, pos: int) -> str:
-    """The first byte of the character at *pos*, as encoding/json shows an unexpected one."""
+    """Quote the first byte of the character at *pos*, as encoding/json does an unexpected one."""
     first = text[pos].encode("utf-8", "surrogateescape")[0]
     if first == ord("'"):
         return r"'\''"

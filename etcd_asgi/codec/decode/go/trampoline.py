@@ -1,17 +1,22 @@
-"""How the exact readers go through messages within messages without recursion."""
+"""A trampoline: messages, and messages within them, are filled from JSON without recursion."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from google.protobuf.message import Message
+
+from etcd_asgi.codec.decode.go.fields import Field, FieldsOf, Scalar
+from etcd_asgi.codec.decode.go.json_syntax import Value
+from etcd_asgi.codec.decode.go.json_walk import Span, elements
 from etcd_asgi.errors import DecodeError
 
 Reading: TypeAlias = "Iterator[Reading]"
 """Fills one message; yields a reading for each message within, to be finished before it goes on."""
 
 
-def finish(reading: Reading, max_depth: int) -> None:
+def run(reading: Reading, max_depth: int) -> None:
     """Run *reading* and all that it yields, in order.
 
     Raises:
@@ -26,3 +31,36 @@ def finish(reading: Reading, max_depth: int) -> None:
             stack.pop()
         else:
             stack.append(inner)
+
+
+def fill_messages(
+    read: Callable[[Value, Message, Span, FieldsOf], Reading],
+    value: Value,
+    message: Message,
+    field: Field,
+    span: Span,
+    fields_of: FieldsOf,
+) -> Reading:
+    """Fill a field of messages by *read*, from the object or array at *span*."""
+    child = getattr(message, field.name)
+    if field.repeated:
+        for element in elements(value, span[0]):
+            yield read(value, child.add(), element, fields_of)
+    else:
+        child.SetInParent()
+        yield read(value, child, span, fields_of)
+
+
+def fill_scalars(
+    read: Callable[[Value, Field, Span], Scalar | None],
+    value: Value,
+    message: Message,
+    field: Field,
+    span: Span,
+) -> None:
+    """Fill a field of no messages by *read*, whose None is no value, from what is at *span*."""
+    if field.repeated:
+        scalars = [read(value, field, element) for element in elements(value, span[0])]
+        getattr(message, field.name).extend([one for one in scalars if one is not None])
+    elif (scalar := read(value, field, span)) is not None:
+        setattr(message, field.name, scalar)

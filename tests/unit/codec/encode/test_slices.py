@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from etcd_asgi import codec
 from etcd_asgi.calls.bindings import bindings
 from etcd_asgi.codec.encode import slices
-from etcd_asgi.codec.encode.bytes_format import BASE64, Shown
+from etcd_asgi.codec.encode.bytes_format import BASE64, BytesFormat
 from etcd_asgi.codec.encode.spans import Unusual
 from etcd_asgi.codec.encode.writer import encoder
 from etcd_asgi.codec.text_mode import TEXT
@@ -25,23 +25,26 @@ from tests.unit.codec.messages import messages
 
 RESPONSES = sorted({one.response.full_name for one in bindings()})
 RPCS = {one.name: one.response.full_name for one in bindings() if one.name in SCOPED}
-SHOWN = st.sampled_from([BASE64, TEXT])
+FORMATS = st.sampled_from([BASE64, TEXT])
 SLICE_BYTES = st.sampled_from([1, 2, 7, 20, 60, 100_000])
 MIB = 1024 * 1024
 
 
 def whole(
-    name: str, reply: bytes, shown: Shown, change: Callable[[Message], None] | None = None
+    name: str,
+    reply: bytes,
+    form: BytesFormat,
+    change: Callable[[Message], None] | None = None,
 ) -> bytes:
     descriptor = proto.message_type(name)
     message = proto.message_class(descriptor).FromString(reply)
     if change is not None:
         change(message)
-    return encoder(descriptor, shown)(message)
+    return encoder(descriptor, form)(message)
 
 
-def in_slices(name: str, reply: bytes, shown: Shown, *more: Any) -> bytes:
-    return b"".join(slices.convert(proto.message_type(name), reply, shown, *more))
+def in_slices(name: str, reply: bytes, form: BytesFormat, *more: Any) -> bytes:
+    return b"".join(slices.convert(proto.message_type(name), reply, form, *more))
 
 
 def transaction(levels: int, pairs: int) -> Any:
@@ -62,25 +65,25 @@ def transaction(levels: int, pairs: int) -> Any:
 
 @pytest.mark.parametrize("name", RESPONSES)
 @settings(max_examples=drawn(6))
-@given(data=st.data(), shown=SHOWN, size=SLICE_BYTES)
+@given(data=st.data(), form=FORMATS, size=SLICE_BYTES)
 def test_slices_together_are_the_json_of_the_whole(
-    name: str, data: st.DataObject, shown: Shown, size: int
+    name: str, data: st.DataObject, form: BytesFormat, size: int
 ) -> None:
     reply = data.draw(messages(name)).SerializeToString()
-    assert in_slices(name, reply, shown, None, size) == whole(name, reply, shown)
+    assert in_slices(name, reply, form, None, size) == whole(name, reply, form)
 
 
 @pytest.mark.parametrize("name", RESPONSES)
 @settings(max_examples=drawn(6))
-@given(data=st.data(), shown=SHOWN, size=SLICE_BYTES)
+@given(data=st.data(), form=FORMATS, size=SLICE_BYTES)
 def test_two_replies_in_one_are_merged_or_refused(
-    name: str, data: st.DataObject, shown: Shown, size: int
+    name: str, data: st.DataObject, form: BytesFormat, size: int
 ) -> None:
     """A parser merges them: fields come twice, lists in two places, oneofs with two members."""
     one, other = (data.draw(messages(name)).SerializeToString() for _ in range(2))
     reply = one + other
     with suppress(Unusual):
-        assert in_slices(name, reply, shown, None, size) == whole(name, reply, shown)
+        assert in_slices(name, reply, form, None, size) == whole(name, reply, form)
 
 
 @settings(max_examples=drawn(80))
@@ -110,9 +113,9 @@ def test_any_bytes_are_refused_or_converted_as_the_whole(
 
 @pytest.mark.parametrize("rpc", RPCS)
 @settings(max_examples=drawn(6))
-@given(data=st.data(), shown=SHOWN, size=SLICE_BYTES)
+@given(data=st.data(), form=FORMATS, size=SLICE_BYTES)
 def test_in_a_namespace_slices_are_the_whole_or_refused(
-    rpc: str, data: st.DataObject, shown: Shown, size: int
+    rpc: str, data: st.DataObject, form: BytesFormat, size: int
 ) -> None:
     """Most of what is drawn is outside of the namespace, which drops it."""
     namespace = Namespace(data.draw(st.sampled_from([b"\0", b"p/"])), b"secret")
@@ -122,15 +125,15 @@ def test_in_a_namespace_slices_are_the_whole_or_refused(
         namespace.unscope(rpc, message)
 
     with suppress(Unusual):
-        text = in_slices(RPCS[rpc], reply, shown, change, size)
-        assert text == whole(RPCS[rpc], reply, shown, change)
+        text = in_slices(RPCS[rpc], reply, form, change, size)
+        assert text == whole(RPCS[rpc], reply, form, change)
 
 
 @pytest.mark.parametrize("levels", [1, 3, 45])
 @pytest.mark.parametrize("size", [1, 50, 1000])
-@pytest.mark.parametrize("shown", [BASE64, TEXT])
+@pytest.mark.parametrize("form", [BASE64, TEXT])
 def test_a_namespaced_transaction_is_converted_in_slices(
-    levels: int, size: int, shown: Shown
+    levels: int, size: int, form: BytesFormat
 ) -> None:
     namespace, name = Namespace(b"p/", b"secret"), "etcdserverpb.TxnResponse"
     reply = transaction(levels, 40).SerializeToString()
@@ -138,7 +141,7 @@ def test_a_namespaced_transaction_is_converted_in_slices(
     def change(message: Message) -> None:
         namespace.unscope("KV.Txn", message)
 
-    assert in_slices(name, reply, shown, change, size) == whole(name, reply, shown, change)
+    assert in_slices(name, reply, form, change, size) == whole(name, reply, form, change)
 
 
 @pytest.mark.parametrize("size", [1, 50, 1000])
