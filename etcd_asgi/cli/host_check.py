@@ -2,7 +2,7 @@
 
 Any page that somebody looks at can make their browser send requests to ``127.0.0.1``: to another
 origin from here, or by a name of its own that it has made point here. A gateway that is served
-alone has no login that could tell.
+alone has no login to stop them.
 
 Source: etcd server/embed/serve.go and its flag ``--host-whitelist``, which is off unless set.
 """
@@ -20,14 +20,14 @@ from etcd_asgi.policy.grant import Access, Grant
 from etcd_asgi.policy.origin import Origins
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_BROWSERS_TELL = ("origin", "sec-fetch-site")
+_BROWSER_HEADERS = ("origin", "sec-fetch-site")
 
 
 def guarded(grant: Grant, host: str, allowed_hosts: Iterable[str]) -> Access:
-    """An ``access`` that gives *grant* to all but pages of other hosts.
+    """Make an ``access`` that gives *grant* to all but pages of other hosts.
 
     Args:
-        grant: what everyone gets.
+        grant: for everyone.
         host: where the server listens. On loopback only its names are served.
         allowed_hosts: further names that are served.
     """
@@ -40,7 +40,9 @@ def guarded(grant: Grant, host: str, allowed_hosts: Iterable[str]) -> Access:
         name = _name(conn.headers.get("host", ""))
         if names and name not in names:
             raise Denied(403, f"refused: {name!r} is not a name of this gateway (--allowed-host)")
-        if conn.scope["type"] == "http" and any(told in conn.headers for told in _BROWSERS_TELL):
+        if conn.scope["type"] == "http" and any(
+            header in conn.headers for header in _BROWSER_HEADERS
+        ):
             origins.check(conn.scope)
         return grant
 
@@ -48,7 +50,7 @@ def guarded(grant: Grant, host: str, allowed_hosts: Iterable[str]) -> Access:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches *host*."""
+    """Check whether nobody but this machine reaches *host*."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

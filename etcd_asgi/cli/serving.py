@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _gateway(chosen: argparse.Namespace) -> Gateway:
-    """The gateway that the options describe.
+    """Make the gateway that the options describe.
 
     Raises:
         ValueError: they do not go together; the message says what would.

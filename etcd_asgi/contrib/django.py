@@ -1,6 +1,6 @@
 """A gateway inside a Django project.
 
-Django's own ASGI application answers HTTP alone, and has nothing to mount other applications
+Django's own ASGI application serves HTTP alone, and has nothing to mount other applications
 with. :func:`mount` puts a small dispatcher in front of it, in the project's ``asgi.py``::
 
     application = mount(get_asgi_application(), "/etcd", Gateway("http://127.0.0.1:2379"))
@@ -27,17 +27,17 @@ logger = logging.getLogger("etcd_asgi.contrib.django")
 
 
 def mount(application: ASGIApp, path: str, gateway: Gateway) -> ASGIApp:
-    """An ASGI application that is *gateway* at and below *path*, and *application* elsewhere.
+    """Make the ASGI application that is *gateway* at and below *path*, else *application*.
 
     The gateway is closed when the server shuts down. Further gateways go around the first:
     ``mount(mount(application, "/a", one), "/b", other)``.
 
     Args:
         application: Django's, from ``get_asgi_application()``, or what stands around it, such as
-            a ``ProtocolTypeRouter`` of Channels: it gets all lifespan events, and the WebSockets
-            outside of *path*. What it does not know of the two is answered in its place.
+            a ``ProtocolTypeRouter`` of Channels: it gets all lifespan messages, and the
+            WebSockets outside of *path*. What it does not know of the two is handled for it.
         path: where the gateway is, as in ``"/etcd"``; several segments are fine.
-        gateway: what answers there.
+        gateway: the application there.
 
     Raises:
         ValueError: *path* is not like ``/etcd``, or another gateway inside has it.
@@ -84,7 +84,7 @@ def _check(path: str) -> None:
 
 
 class _Dispatcher:
-    """Two applications, told apart by the path of a request."""
+    """ASGI dispatcher between two applications, by the path of a request."""
 
     def __init__(self, application: ASGIApp, path: str, gateway: Gateway) -> None:
         self._application = application
@@ -92,7 +92,7 @@ class _Dispatcher:
         self._gateway = gateway
 
     def is_covered_by(self, path: str) -> bool:
-        """Tell whether all requests for the gateway here, or one inside, are at or below *path*."""
+        """Check whether all requests of the gateway here, or one inside, are in *path*."""
         inner = self._application
         deeper = isinstance(inner, _Dispatcher) and inner.is_covered_by(path)
         return deeper or f"{self._path}/".startswith(f"{path}/")
@@ -112,7 +112,7 @@ class _Dispatcher:
         return path == self._path or path.startswith(f"{self._path}/")
 
     def _inner(self, scope: Scope) -> Scope:
-        """The scope as mounts make it: the path stays whole, and ``root_path`` grows.
+        """Make the scope as mounts do: the path stays whole, and ``root_path`` grows.
 
         Source: Starlette starlette/routing.py, Mount.matches.
         """
@@ -127,40 +127,40 @@ class _Dispatcher:
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Close the gateway at shutdown; all else is the application's, if it wants it.
 
-        One that does not know lifespan raises, at once or at the first event, or returns.
+        One that does not know lifespan raises, at once or at the first message, or returns.
 
         Source: ASGI specification, Lifespan Protocol.
         """
-        events = _Events(receive, send)
+        recorder = _Recorder(receive, send)
 
-        async def send_after_closing(event: Message) -> None:
-            if event["type"].startswith("lifespan.shutdown."):
+        async def send_after_closing(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown."):
                 await self._gateway.aclose()
-            await events.send(event)
+            await recorder.send(message)
 
         try:
-            await self._application(scope, events.receive, send_after_closing)
+            await self._application(scope, recorder.receive, send_after_closing)
         except Exception as error:
-            if events.sent:
+            if recorder.sent:
                 raise
             logger.debug("lifespan is answered in the application's place: %r", error)
-        if not events.sent:
-            await self._gateway(scope, events.again, send)
+        if not recorder.sent:
+            await self._gateway(scope, recorder.replay, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Offer an upgrade to the application; where it does not know WebSocket, refuse it."""
-        events = _Events(receive, send)
+        recorder = _Recorder(receive, send)
         try:
-            await self._application(scope, events.receive, events.send)
+            await self._application(scope, recorder.receive, recorder.send)
         except ValueError:  # Django and Channels raise it for a protocol they do not serve
-            if events.received or events.sent:
+            if recorder.received or recorder.sent:
                 raise
             await receive()
             await send({"type": "websocket.close", "code": 1000})
 
 
-class _Events:
-    """What an application has received before it sent anything, and whether it has."""
+class _Recorder:
+    """Recorder of the ASGI messages that an application receives before it sends one."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -169,17 +169,17 @@ class _Events:
         self.sent = False
 
     async def receive(self) -> Message:
-        """Take the next event from the server."""
-        event = await self._receive()
+        """Take the next message from the server."""
+        message = await self._receive()
         if not self.sent:
-            self.received.append(event)
-        return event
+            self.received.append(message)
+        return message
 
-    async def send(self, event: Message) -> None:
-        """Pass an event to the server."""
+    async def send(self, message: Message) -> None:
+        """Pass a message to the server."""
         self.sent = True
-        await self._send(event)
+        await self._send(message)
 
-    async def again(self) -> Message:
-        """Give the received events once more, and then those to come."""
+    async def replay(self) -> Message:
+        """Give the received messages once more, and then those to come."""
         return self.received.pop(0) if self.received else await self._receive()

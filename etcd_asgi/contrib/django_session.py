@@ -22,7 +22,7 @@ GrantFor = Callable[[Any], Grant]
 
 
 async def django_user(conn: HTTPConnection) -> Any:
-    """The user whom Django's session of this connection belongs to, else ``AnonymousUser``.
+    """Find the user to whom Django's session of this connection belongs, or ``AnonymousUser``.
 
     It counts what counts in a view of Django: the setting ``SESSION_COOKIE_NAME``, every session
     engine (database, cache, file, signed cookies), every authentication backend, and that a change
@@ -41,7 +41,7 @@ async def django_user(conn: HTTPConnection) -> Any:
 
 
 def access_for(grant_for: GrantFor) -> Callable[[HTTPConnection], Awaitable[Grant]]:
-    """An ``access`` for a gateway, from a plain function that takes the Django user.
+    """Make an ``access`` for a gateway from a plain function that takes the Django user.
 
     ::
 
@@ -96,19 +96,19 @@ async def _in_thread(conn: HTTPConnection, function: Callable[[Any], Any]) -> An
 
 
 def _user(cookie: str | None) -> Any:
-    """The user of the session that *cookie* names."""
+    """Find the user of the session that *cookie* names."""
     from django.conf import settings
     from django.contrib.auth import get_user
     from django.http import HttpRequest
 
     request = HttpRequest()
     store = import_module(settings.SESSION_ENGINE).SessionStore(cookie) if cookie else {}
-    request.session = _Reading(store.items())
+    request.session = _ReadOnlySession(store.items())
     return get_user(request)
 
 
-class _Reading(dict[str, Any]):
-    """A session that is only read, whatever becomes of it in memory.
+class _ReadOnlySession(dict[str, Any]):
+    """Session that is only read: changes stay in memory.
 
     Source: django/contrib/auth/__init__.py, get_user: for a session of an older SECRET_KEY it asks
     for a new session key, whose cookie nobody would send.
@@ -118,7 +118,7 @@ class _Reading(dict[str, Any]):
         """Keep the key."""
 
     def flush(self) -> None:
-        """The session is not valid any more."""
+        """Empty the session, which is not valid any more."""
         self.clear()
 
 

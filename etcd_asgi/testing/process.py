@@ -1,10 +1,10 @@
 """A child process that does not outlive its parent.
 
-Leaving early is covered three ways: ``atexit`` for a parent that ends in order, a session of its
-own so that Ctrl-C in the terminal goes to the parent alone, and a watchdog for a parent that is
-killed. The watchdog is a shell that reads from a pipe only the parent holds: end of file means
-that the parent is gone. It needs no code between fork and exec, and unlike Linux's parent-death
-signal it does not care which thread started the child.
+Three things see to it: ``atexit`` for a parent that ends in order, a session of its own so that
+Ctrl-C in the terminal goes to the parent alone, and a watchdog for a parent that is killed. The
+watchdog is a shell that reads from a pipe only the parent holds: end of file means that the parent
+has ended. It needs no code between fork and exec, and unlike Linux's parent-death signal it does
+not care which thread started the child.
 """
 
 import atexit

@@ -85,7 +85,7 @@ class EtcdServer:
         return f"<EtcdServer {where}, {'running' if self.running else 'not running'}>"
 
     def start(self) -> None:
-        """Start etcd and return when it answers healthy.
+        """Start etcd and return when it is healthy.
 
         The first start chooses ports and folder, later ones keep them until :meth:`close`.
 
@@ -129,7 +129,7 @@ class EtcdServer:
         self.start()
 
     def pause(self) -> None:
-        """Freeze etcd: connections stay open and nothing answers."""
+        """Freeze etcd: connections stay open without replies."""
         self._running_process().pause()
 
     def resume(self) -> None:
@@ -160,7 +160,7 @@ class EtcdServer:
 
     @property
     def running(self) -> bool:
-        """Whether the process lives; a paused one does."""
+        """True while the process lives, paused or not."""
         return self._process is not None and self._process.poll() is None
 
     @property

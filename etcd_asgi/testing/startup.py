@@ -23,7 +23,7 @@ class EtcdServerError(RuntimeError):
 
 
 class PortTakenError(EtcdServerError):
-    """Somebody else listens on a port that etcd was told to use."""
+    """Somebody else listens on a port that etcd was to use."""
 
 
 def start_on_new_ports(
@@ -94,7 +94,7 @@ def _wait_until_healthy(process: ChildProcess, port: ReservedPort, timeout: floa
 
 
 def _is_healthy(port: int) -> bool:
-    """Ask ``/health``, which etcd answers with true once it has a leader and serves reads.
+    """Ask ``/health``, which says true once etcd has a leader and serves reads.
 
     Source: etcd server/etcdserver/api/etcdhttp/health.go (metrics.go before 3.6).
     """

@@ -32,7 +32,7 @@ SERVICES = (
 
 @cache
 def pool() -> DescriptorPool:
-    """The private pool, filled from the shipped descriptor set at first use."""
+    """Return the private pool, filled from the shipped descriptor set at first use."""
     filled = DescriptorPool()
     for module in (descriptor_pb2, http_pb2, annotations_pb2):
         filled.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
@@ -43,7 +43,7 @@ def pool() -> DescriptorPool:
 
 
 def service(full_name: str) -> ServiceDescriptor:
-    """The descriptor of a service, such as ``etcdserverpb.KV``.
+    """Find the descriptor of a service, such as ``etcdserverpb.KV``.
 
     Raises:
         KeyError: there is no such service.
@@ -52,7 +52,7 @@ def service(full_name: str) -> ServiceDescriptor:
 
 
 def message_type(full_name: str) -> Descriptor:
-    """The descriptor of a message, such as ``etcdserverpb.RangeRequest``.
+    """Find the descriptor of a message, such as ``etcdserverpb.RangeRequest``.
 
     Raises:
         KeyError: there is no such message.
@@ -61,13 +61,13 @@ def message_type(full_name: str) -> Descriptor:
 
 
 def message_class(descriptor: Descriptor) -> type[Message]:
-    """The Python class of a message of the private pool."""
+    """Return the Python class of a message of the private pool."""
     return _classes()[descriptor.full_name]
 
 
 @cache
 def _classes() -> dict[str, type[Message]]:
-    """All classes by name: protobuf before 4.25 crashes when one is freed that is still in use."""
+    """Make all classes, by name: protobuf before 4.25 crashes when one in use is freed."""
     messages: dict[str, Descriptor] = {}
     for name in SERVICES:
         for method in service(name).methods:
