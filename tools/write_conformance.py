@@ -24,13 +24,12 @@ WIDTH = 110
 PAGE = ROOT / "docs" / "conformance.md"
 
 INTRODUCTION = """\
-What this gateway answers, it answers as etcd's own JSON gateway of the same release does. The
-corpus in `tests/conformance/cases/` holds {cases} cases with {requests} requests, one case per
+This gateway responds as etcd's own JSON gateway of the same release does. The corpus in `tests/conformance/cases/` holds {cases} cases with {requests} requests, one case per
 line. Each is sent to the stock gateway of {releases}, and to ours with that release's flavour, in
 front of a second etcd of that release that was started alike and has received the same calls.
 
 The HTTP status, the body and the headers {headers} must be equal; revisions, cluster IDs and member
-IDs included. A step may be a conversation with a stream or over a WebSocket: a script of pieces to
+IDs included. A step may be a conversation with a stream or over a WebSocket: a script of chunks to
 send and messages to wait for. Its messages are compared one by one, and how they end. Where the
 stock gateway ends a WebSocket it sends no close frame; ours closes with the code that the case
 names, and that alone is not counted as a difference.
@@ -54,10 +53,10 @@ SERVICES = """
 DIFFERENCES = """
 ## Differences on purpose
 
-In these cases ours answers otherwise. The list is `tests/conformance/differences.toml`; an entry
+In these cases ours responds otherwise. The list is `tests/conformance/differences.toml`; an entry
 that no longer differs, or differs in another way than it says, fails the test.
 
-| cases | releases | ours answers | why |
+| cases | releases | our response | why |
 | --- | --- | --- | --- |
 """
 
@@ -74,7 +73,7 @@ ABOUT = {
     "json-output": "every form of a response body",
     "kv": "put, range, delete, compaction",
     "lease": "grant, revoke, time to live, expiry",
-    "limits": "large messages, bodies and answers",
+    "limits": "large messages, bodies and responses",
     "lock": "lock and unlock",
     "maintenance": "status, alarms, hashes, downgrade, leadership",
     "no-quorum": "an etcd that has lost its quorum",
@@ -101,8 +100,8 @@ def service_rows(cases: Sequence[Case]) -> Iterator[str]:
 
 
 def difference_rows(listed: Iterable[Difference]) -> Iterator[str]:
-    """One row for each reason; entries with the same reason and answer share it."""
-    for (reason, ours), group in groupby(listed, lambda entry: (entry.reason, answer(entry))):
+    """One row for each reason; entries with the same reason and response share it."""
+    for (reason, ours), group in groupby(listed, lambda entry: (entry.reason, response(entry))):
         entries = list(group)
         ids = ", ".join(dict.fromkeys(f"`{entry.id}`" for entry in entries))
         families = ", ".join(dict.fromkeys(f for entry in entries for f in families_of(entry)))
@@ -115,9 +114,9 @@ def families_of(entry: Difference) -> list[str]:
     return [", ".join(words).replace(", not", " but")]
 
 
-def answer(entry: Difference) -> str:
-    """What ours answers, as the entry promises it."""
-    parts = [str(entry.ours["status"])] if "status" in entry.ours else ["the answer of etcd"]
+def response(entry: Difference) -> str:
+    """Our response, as the entry promises it."""
+    parts = [str(entry.ours["status"])] if "status" in entry.ours else ["the response of etcd"]
     if "message" in entry.ours:
         parts.append(f"`{escape(str(entry.ours['message']).rstrip())}`")
     for named in ("headers", "body"):
