@@ -24,9 +24,10 @@ WIDTH = 110
 PAGE = ROOT / "docs" / "conformance.md"
 
 INTRODUCTION = """\
-This gateway responds as etcd's own JSON gateway of the same release does. The corpus in `tests/conformance/cases/` holds {cases} cases with {requests} requests, one case per
-line. Each is sent to the stock gateway of {releases}, and to ours with that release's flavour, in
-front of a second etcd of that release that was started alike and has received the same calls.
+This gateway responds as etcd's own JSON gateway of the same release does. The corpus in
+`tests/conformance/cases/` holds {cases} cases with {requests} requests, one case per line. Each is
+sent to the stock gateway of {releases}, and to ours with that release's flavour, in front of a
+second etcd of that release that was started alike and has received the same calls.
 
 The HTTP status, the body and the headers {headers} must be equal; revisions, cluster IDs and member
 IDs included. A step may be a conversation with a stream or over a WebSocket: a script of chunks to

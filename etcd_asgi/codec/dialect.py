@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Dialect(Enum):
-    """Which Go library's reading of JSON a decoder follows."""
+    """Dialect of proto3 JSON that a decoder takes, as one of Go's libraries reads it."""
 
     JSONPB = "jsonpb"
     """github.com/golang/protobuf jsonpb under grpc-gateway 1.x: etcd 3.2 to 3.5."""

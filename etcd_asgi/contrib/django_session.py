@@ -123,7 +123,7 @@ class _ReadOnlySession(dict[str, Any]):
 
 
 def _close_connections() -> None:
-    """Close what this thread has opened: nobody else would, outside of Django's own requests."""
+    """Close the connections of this thread: nobody else would, outside of Django's own requests."""
     from django.db import connections
 
     for connection in connections.all(initialized_only=True):

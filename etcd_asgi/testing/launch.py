@@ -18,8 +18,8 @@ class Folder:
     data_dir: Path
     log_path: Path
     scratch: Path | None
-    """The temporary folder around what the caller did not place, removed at the end; ``None`` if
-    there is none."""
+    """The temporary folder, removed at the end, for data or log that the caller did not place;
+    ``None`` if there is none."""
 
     @property
     def owned_data_dir(self) -> Path | None:
@@ -31,12 +31,12 @@ class Folder:
         )
 
     def wipe_data(self) -> None:
-        """Forget what a start that failed has written, unless the caller chose the folder."""
+        """Remove the data of a start that failed, unless the caller chose the folder."""
         if self.owned_data_dir is not None:
             shutil.rmtree(self.owned_data_dir, ignore_errors=True)
 
     def remove(self, *, keep_log: bool) -> None:
-        """Remove what is ours; with *keep_log* the log stays where it is."""
+        """Remove our own folders; with *keep_log* the log stays where it is."""
         self.wipe_data()
         if self.scratch is not None and not (keep_log and self.scratch in self.log_path.parents):
             shutil.rmtree(self.scratch, ignore_errors=True)

@@ -24,17 +24,17 @@ _SLICE = 128
 must hand out for every response anew would cost a third of the whole."""
 
 Field = tuple[bytes, Callable[[Any], Any], bool]
-"""Name, getter of the value, and whether it is bytes."""
+"""Name, getter of the value, and True for bytes."""
 
 _VARYING = b"%b"
 """The place of a field that some elements have and some have not, in an element's format."""
 
 _START = b"\1"
-"""Stands where an element begins whose first field is not known: a comma behind it is one too many.
+"""Begins an element without a known first field: a comma behind it is one too many.
 Nothing in JSON holds a raw control character."""
 
 Column = tuple[bytes, Iterable[Any] | None]
-"""The place in an element's format, and what to fill it with, element by element."""
+"""The place in an element's format, and the values for it, element by element."""
 
 
 def encoder(

@@ -17,7 +17,7 @@ from etcd_asgi.codec.descriptors import is_repeated
 _LISTS = frozenset(
     {FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_BYTES, FieldDescriptor.TYPE_STRING}
 )
-"""Types whose lists are taken apart; the elements of others may share one value of the wire."""
+"""Types of lists that are taken apart; the elements of others may share one value of the wire."""
 
 
 class Unusual(ValueError):
@@ -120,7 +120,7 @@ def find(
 
 
 def _refuse_unusual(shape: Shape, spans: dict[int, list[Span]]) -> None:
-    """Refuse what a parser merges, or lets the last of count.
+    """Refuse fields that a parser merges, or of which it lets the last count.
 
     Raises:
         Unusual: there is such a thing.

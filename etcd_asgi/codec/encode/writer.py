@@ -36,7 +36,7 @@ _USUAL = {
 """The fields that nearly every message of a type has set, and no others: one format does it."""
 
 _ALWAYS = "etcdserverpb.ResponseHeader"
-"""A type whose fields are worth a look before it is asked whether there is a message at all."""
+"""A type that nearly every response holds: its fields are tested before its presence is."""
 
 
 def compact(text: str) -> bytes:

@@ -47,7 +47,7 @@ def decode(source: bytes, *, padded: bool = True) -> bytes:
 
 
 def _check_padding(source: bytes, pos: int, spare: int) -> None:
-    """Check what stands from the first ``=`` on, after *spare* characters of the last group."""
+    """Check the padding from *pos* on, after *spare* characters of the last group."""
     if spare < 2:
         raise CorruptInputError(pos)
     pos += 1

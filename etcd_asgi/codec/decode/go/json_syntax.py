@@ -1,4 +1,4 @@
-"""The syntax of JSON as Go's ``encoding/json`` checks it, with its words for what is wrong.
+"""The syntax of JSON as Go's ``encoding/json`` checks it, with the texts of its errors.
 
 Both dialects begin here: the gateway reads one raw value with ``json.Decoder`` and looks at the
 fields afterwards, so a fault of syntax anywhere in the value comes before all other faults.
@@ -149,7 +149,7 @@ def _scan(text: str, pos: int, opens: array[int], closes: array[int]) -> int:
 
 
 def _close(text: str, pos: int, stack: list[int], opens: array[int], closes: array[int]) -> int:
-    """Close what ends after a value; give the place after the comma, or the end of it all."""
+    """Close all that ends after a value; give the place after the comma, or the end of it all."""
     while stack:
         char = text[pos : pos + 1]
         if char and char in " \t\n\r":
@@ -216,7 +216,7 @@ def _literal_fault(text: str, pos: int, word: str) -> NoReturn:
 
 
 def _string_fault(text: str, pos: int) -> NoReturn:
-    """Report the fault of a string whose sound part ends at *pos*."""
+    """Report the fault of a string that is sound up to *pos*."""
     if text[pos : pos + 1] != "\\":
         _fault(text, pos, "in string literal")
     if text[pos + 1 : pos + 2] != "u":

@@ -58,7 +58,7 @@ def fill_scalars(
     field: Field,
     span: Span,
 ) -> None:
-    """Fill a field of no messages by *read*, whose None is no value, from what is at *span*."""
+    """Fill a field of scalars by *read*, from the value or array at *span*; None is no value."""
     if field.repeated:
         scalars = [read(value, field, element) for element in elements(value, span[0])]
         getattr(message, field.name).extend([one for one in scalars if one is not None])
