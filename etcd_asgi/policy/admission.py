@@ -181,7 +181,7 @@ class HostAdmission:
             most = grant.max_waiting_calls
             upstream = waiting = WaitingUpstream(upstream, self._waiting, _waits_of(grant), most)
         transcoder = method.default if modes is DEFAULT else method.transcoder(modes)
-        deadline = Deadline(headers.timeout)
+        deadline = NEVER if headers.timeout is None else Deadline(headers.timeout)
         return Call(method, transcoder, limits, upstream, metadata, deadline, guard, waiting, watch)
 
     def _guard(

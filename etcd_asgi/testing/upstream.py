@@ -223,7 +223,7 @@ class FakeStream:
             raise
         if message is not None:
             return message
-        self._down.put_nowait(None)  # for whoever receives once more
+        self._down.put_nowait(None)  # for who receives once more
         if self.call.cancelled:
             raise UpstreamError(CANCELLED, "context canceled")
         error = self.task.exception()

@@ -116,8 +116,8 @@ GUARDED = {"access": access, "lease_secret": b"s" * 16}
     [
         pytest.param({}, unary, 15, id="plain unary"),
         pytest.param(GUARDED, unary, 23, id="guarded unary"),
-        pytest.param({}, watch, 33, id="watch"),
-        pytest.param({}, events, 37, id="watch as events"),
+        pytest.param({}, watch, 34, id="watch"),
+        pytest.param({}, events, 38, id="watch as events"),
     ],
 )
 async def test_a_call_passes_few_modules(
