@@ -78,14 +78,14 @@ class Explorer:
 
 def open_explorer(open_page: Open, site: AppServer, prefix: str = "") -> Explorer:
     """A new visitor's explorer, with the keys that begin with *prefix*."""
-    explorer = Explorer(open_page(site, "/etcd/explorer/"))
+    explorer = Explorer(open_page(site, "/bare"))
 
     def note(message: ConsoleMessage) -> None:
         if "Content Security Policy" in message.text:
             explorer.refused.append(message.text)
 
     explorer.page.on("console", note)
-    explorer.page.reload()
+    explorer.page.goto(f"{site.url}/etcd/explorer/")
     expect(explorer.state).to_have_text("Live")
     if prefix:
         explorer.search(prefix)
