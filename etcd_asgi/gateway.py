@@ -37,13 +37,13 @@ from etcd_asgi.calls.open_streams import OpenStreams
 from etcd_asgi.calls.shared_state import SharedState
 from etcd_asgi.calls.waiting import WaitingCalls
 from etcd_asgi.errors import Denied, HostError, ResponseBroken
-from etcd_asgi.parameters import check_lending, check_parameters, is_upstream
 from etcd_asgi.policy.admission import Admission, HostAdmission, OpenAdmission, Rules
 from etcd_asgi.policy.audit import Audit, log_record
 from etcd_asgi.policy.grant import Access, passthrough
 from etcd_asgi.policy.guard import Authorize
 from etcd_asgi.policy.identity import Identities
 from etcd_asgi.policy.origin import Origins
+from etcd_asgi.policy.parameters import check_lending, check_parameters, is_upstream
 from etcd_asgi.settings import Limits
 from etcd_asgi.status import Code
 from etcd_asgi.upstream import TLS, GrpcUpstream, Upstream, complaint, parse_targets
