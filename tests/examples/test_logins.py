@@ -91,16 +91,13 @@ def test_a_form_of_another_site_neither_logs_in_nor_out(example: Example, path: 
 
 @pytest.mark.parametrize("path", ["watch", "kv/put"])
 @pytest.mark.parametrize("origin", [EVIL, "null", "http://127.0.0.1:1"])
-def test_a_page_of_another_site_opens_no_websocket(
-    example: Example, path: str, origin: str
-) -> None:
-    with example.visitor() as client:
-        example.log_in(client, "red-writer")
-        with pytest.raises(InvalidStatus) as refused, example.socket(client, path, origin):
-            pass
-        assert refused.value.response.status_code == 403
-        with example.socket(client, path):
-            pass
+def test_a_page_of_another_site_opens_no_websocket(teams: Teams, path: str, origin: str) -> None:
+    socket = teams.example.socket
+    with pytest.raises(InvalidStatus) as refused, socket(teams.red, path, origin):
+        pass
+    assert refused.value.response.status_code == 403
+    with socket(teams.red, path):
+        pass
 
 
 def test_after_logging_out_the_old_cookies_are_of_no_use(example: Example) -> None:
