@@ -26,7 +26,11 @@ CLIENTS := .venv-clients/bin
 NPM := $(shell command -v npm)
 WHEEL := .venv-wheel/bin
 WHEEL_DEMO := .venv-wheel-demo/bin
-PIP := -m pip install --quiet
+# What is never imported need not be compiled.
+PIP_INSTALL := install --quiet --no-compile
+PIP := -m pip $(PIP_INSTALL)
+# Installs into another environment, which needs no pip of its own then: $(call INTO,.venv-wheel) PACKAGE...
+INTO = $(BIN)/python -m pip --python $(1)/bin/python $(PIP_INSTALL)
 # Without Debian's python3-venv a new environment is left behind with a Python and without pip: that is made anew.
 HAS_PIP := -m pip --version >/dev/null 2>&1
 PACKAGE_FILES := $(shell find etcd_asgi examples/fastapi_app -type f -not -path '*/__pycache__/*' 2>/dev/null)
@@ -185,27 +189,24 @@ build/wheel/.built: .venv/.ready pyproject.toml LICENSE $(wildcard README.md) $(
 
 .venv-wheel/.ready: build/wheel/.built requirements/dev.txt
 	rm -rf .venv-wheel
-	$(PYTHON) -m venv .venv-wheel
-	$(WHEEL)/python $(PIP) "$(PIP_FLOOR)"
-	$(WHEEL)/python $(PIP) -c requirements/dev.txt build/wheel/*.whl
+	$(PYTHON) -m venv --without-pip .venv-wheel
+	$(call INTO,.venv-wheel) -c requirements/dev.txt build/wheel/*.whl
 	touch $@
 
 .venv-wheel-demo/.ready: build/wheel/.built requirements/dev.txt
 	rm -rf .venv-wheel-demo
-	$(PYTHON) -m venv .venv-wheel-demo
-	$(WHEEL_DEMO)/python $(PIP) "$(PIP_FLOOR)"
-	$(WHEEL_DEMO)/python $(PIP) -c requirements/dev.txt "$$(ls build/wheel/*.whl)[demo]"
+	$(PYTHON) -m venv --without-pip .venv-wheel-demo
+	$(call INTO,.venv-wheel-demo) -c requirements/dev.txt "$$(ls build/wheel/*.whl)[demo]"
 	touch $@
 
-.venv-floors/.deps: requirements/floors.txt | python
+.venv-floors/.deps: requirements/floors.txt | .venv/.pip
 	rm -rf .venv-floors
-	$(PYTHON) -m venv .venv-floors
-	$(FLOORS)/python $(PIP) "$(PIP_FLOOR)"
-	$(FLOORS)/python $(PIP) -r requirements/floors.txt
+	$(PYTHON) -m venv --without-pip .venv-floors
+	$(call INTO,.venv-floors) -r requirements/floors.txt
 	touch $@
 
 .venv-floors/.ready: .venv-floors/.deps build/wheel/.built
-	$(FLOORS)/python $(PIP) --no-deps --force-reinstall build/wheel/*.whl
+	$(call INTO,.venv-floors) --no-deps --force-reinstall build/wheel/*.whl
 	touch $@
 
 # ---- the clients: packages of their own, some from npm ------------------------------------------------------------------
@@ -213,11 +214,10 @@ build/wheel/.built: .venv/.ready pyproject.toml LICENSE $(wildcard README.md) $(
 .PHONY: clients-ready
 clients-ready: .venv/.ready .venv-clients/.ready $(if $(NPM),.venv-clients/npm/.ready)
 
-.venv-clients/.ready: requirements/clients.txt | python
+.venv-clients/.ready: requirements/clients.txt | .venv/.pip
 	rm -rf .venv-clients
-	$(PYTHON) -m venv .venv-clients
-	$(CLIENTS)/python $(PIP) "$(PIP_FLOOR)"
-	$(CLIENTS)/python $(PIP) -r requirements/clients.txt
+	$(PYTHON) -m venv --without-pip .venv-clients
+	$(call INTO,.venv-clients) -r requirements/clients.txt
 	touch $@
 
 .venv-clients/npm/.ready: tests/clients/npm/package.json .venv-clients/.ready
@@ -234,9 +234,12 @@ python:
 		"etcd-asgi needs Python 3.11 or newer, and $(or $(PYTHON),python3) is not. Name one: make PYTHON=/path/to/python3.11"; \
 		exit 1; }
 
-.venv/.ready: requirements/dev.txt pyproject.toml | python
+.venv/.pip: | python
 	$(BIN)/python $(HAS_PIP) || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python $(PIP) "$(PIP_FLOOR)"
+	touch $@
+
+.venv/.ready: requirements/dev.txt pyproject.toml | .venv/.pip
 	$(BIN)/python $(PIP) -r requirements/dev.txt
 	$(BIN)/python $(PIP) --no-deps --no-build-isolation -e .
 	touch $@
