@@ -77,6 +77,12 @@ def test_beside_an_upgrade_a_body_is_heeded_or_the_request_refused(
         assert not is_there
 
 
+@pytest.fixture(scope="module")
+def withholding(serve: Serve, etcd: EtcdServer) -> AppServer:
+    """uvicorn with httptools hands on no body beside an Upgrade that it does not know."""
+    return serve("tests.hosts.apps.fastapi:app", etcd.endpoint)
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -92,13 +98,11 @@ def test_beside_an_upgrade_a_body_is_heeded_or_the_request_refused(
 )
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
 def test_a_body_that_is_withheld_is_told_on_every_route(
-    serve: Serve, etcd: EtcdServer, path: str, body: object, accept: str
+    withholding: AppServer, path: str, body: object, accept: str
 ) -> None:
-    """uvicorn with httptools hands on no body beside an Upgrade that it does not know."""
-    app = serve("tests.hosts.apps.fastapi:app", etcd.endpoint)
     headers = {**UPGRADES[1], "Accept": accept}
     for chunked in (False, True):
-        answer = post(app, path, json.dumps(body).encode(), headers, chunked=chunked)
+        answer = post(withholding, path, json.dumps(body).encode(), headers, chunked=chunked)
         assert answer is not None
         assert (answer.status, answer.json["code"]) == (400, 3)
         assert "with `Upgrade: foo/1` this server hands on no body" in answer.json["message"]
