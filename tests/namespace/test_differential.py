@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from etcd_asgi.errors import UpstreamError
+from etcd_asgi.etcd.intervals import end_of
 from etcd_asgi.namespace.errors import with_code
-from etcd_asgi.namespace.keys import end_of
 from etcd_asgi.namespace.leases import Leases
 from etcd_asgi.status import V2, http_status
 from tests.drawn import drawn

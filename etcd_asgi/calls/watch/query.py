@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from etcd_asgi.codec.decode.go import base64
 from etcd_asgi.errors import DecodeError
 from etcd_asgi.etcd import proto
-from etcd_asgi.namespace.keys import end_of
+from etcd_asgi.etcd.intervals import end_of
 
 _MAX_PARAMETERS = 100
 _MAX_REVISION = 2**63 - 2

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from etcd_asgi.namespace.keys import FROM_KEY, Keys, end_of
+from etcd_asgi.etcd.intervals import FROM_KEY, end_of
+from etcd_asgi.namespace.keys import Keys
 from tests.unit.namespace.messages import new
 from tests.unit.namespace.model import selected
 

@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etcd_asgi.etcd.intervals import FROM_KEY
 from etcd_asgi.namespace import MAX_LEASE_ID, Namespace
-from etcd_asgi.namespace.keys import FROM_KEY, Keys
+from etcd_asgi.namespace.keys import Keys
 from etcd_asgi.namespace.leases import Leases
 from tests.unit.namespace.messages import copy, new, shown
 from tests.unit.namespace.model import Refused, Store
