@@ -21,6 +21,29 @@ INVALID_SORT_OPTION = "etcdserver: invalid sort option"
 ETCD_PREFIX = "etcdserver:"
 """The beginning of most errors of etcd's own."""
 
+STALE_TOKEN = frozenset(
+    {
+        "etcdserver: invalid auth token",
+        "etcdserver: revision of auth store is old",
+        # Maintenance does not translate its errors up to 3.5.
+        "auth: invalid auth token",
+        "auth: revision in header is old",
+    }
+)
+"""Of calls with a token that is no longer good.
+
+Source: etcd api/v3rpc/rpctypes/error.go and server/auth/store.go.
+"""
+
+TOKEN_NEEDED = frozenset({"etcdserver: user name is empty", "auth: user name is empty"})
+"""Of calls without a token, where one is needed. Source: as of :data:`STALE_TOKEN`."""
+
+AUTH_OFF = "etcdserver: authentication is not enabled"
+"""Of a login, where auth is off. Source: as of :data:`STALE_TOKEN`."""
+
+PERMISSION_DENIED = "etcdserver: permission denied"
+"""Source: as of :data:`STALE_TOKEN`."""
+
 CONCURRENCY_CODES = {
     "election: no leader": Code.NOT_FOUND,
     "election: not leader": Code.FAILED_PRECONDITION,

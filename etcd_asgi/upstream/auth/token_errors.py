@@ -1,10 +1,10 @@
-"""How etcd says that a token is no longer good, or that one is needed.
+"""Errors that say that a token is no longer good, or that one is needed.
 
-It has looked at the token before anything else, so nothing was carried out. The one exception are
+etcd has looked at the token before anything else, so nothing was carried out. The one exception are
 locks and campaigns, which may have been waiting: see :func:`is_refusal`.
 
-Source: etcd api/v3rpc/rpctypes/error.go and server/auth/store.go for the words;
-server/etcdserver/api/v3rpc/watch.go (recvLoop) for watches, which are refused in an answer.
+Source: etcd server/etcdserver/api/v3rpc/watch.go (recvLoop) for watches, which are refused in a
+reply; the texts are in :mod:`etcd_asgi.etcd.error_texts`.
 """
 
 from __future__ import annotations
@@ -14,31 +14,20 @@ from typing import Any
 
 from etcd_asgi.errors import UpstreamError
 from etcd_asgi.etcd import proto
+from etcd_asgi.etcd.error_texts import AUTH_OFF, PERMISSION_DENIED, STALE_TOKEN, TOKEN_NEEDED
 from etcd_asgi.status import Code
 
-_STALE = frozenset(
-    {
-        "etcdserver: invalid auth token",
-        "etcdserver: revision of auth store is old",
-        # Maintenance does not translate its errors up to 3.5.
-        "auth: invalid auth token",
-        "auth: revision in header is old",
-    }
-)
-_NEEDED = frozenset({"etcdserver: user name is empty", "auth: user name is empty"})
-_AUTH_IS_OFF = "etcdserver: authentication is not enabled"
-_DENIED = "etcdserver: permission denied"
 _LONGEST_REFUSAL = 256
-"""Bytes. An answer that refuses a watch is its header, a few numbers and the reason."""
+"""Bytes. A reply that refuses a watch is its header, a few numbers and the reason."""
 
 
 def is_auth_off(error: UpstreamError) -> bool:
-    """Tell whether *error*, of a login, says that auth is off, so that no token is needed."""
-    return error.message == _AUTH_IS_OFF
+    """Check whether *error*, of a login, says that auth is off, so that no token is needed."""
+    return error.message == AUTH_OFF
 
 
 def is_refusal(error: UpstreamError, token: str) -> bool:
-    """Whether *error* says that the call may succeed with another token than *token*.
+    """Check whether *error* says that the call may succeed with another token than *token*.
 
     The text decides, not the code: locks and elections are refused by a client inside etcd, whose
     errors arrive with code 2. Such a call may have waited for its turn when the token ran out. Made
@@ -49,11 +38,11 @@ def is_refusal(error: UpstreamError, token: str) -> bool:
         error: what the call ended with.
         token: what it was made with; empty: without any.
     """
-    return error.message in (_STALE if token else _NEEDED)
+    return error.message in (STALE_TOKEN if token else TOKEN_NEEDED)
 
 
 def is_outage(error: UpstreamError) -> bool:
-    """Whether *error* says that etcd was not reached.
+    """Check whether *error* says that etcd was not reached.
 
     Tokens are not to be used afterwards. A restarted etcd has forgotten the simple ones; and one
     that was restored from a backup lets a call with a token of its later life wait until it has
@@ -64,22 +53,22 @@ def is_outage(error: UpstreamError) -> bool:
     return error.local and error.code == Code.UNAVAILABLE
 
 
-def refused_watch(answer: bytes, token: str) -> bool | None:
-    """Whether a Watch answer refuses a new watch for its token.
+def refused_watch(reply: bytes, token: str) -> bool | None:
+    """Check whether a Watch reply refuses a new watch for its token.
 
     Returns:
-        ``None`` when it cannot be told: permission was denied, which is all that 3.4 and the
+        ``None`` when that is not certain: permission was denied, which is all that 3.4 and the
         first releases of 3.5 have to say about a bad token too.
     """
-    if len(answer) > _LONGEST_REFUSAL or b"etcdserver: " not in answer:
+    if len(reply) > _LONGEST_REFUSAL or b"etcdserver: " not in reply:
         return False
-    message = _watch_response().FromString(answer)
+    message = _watch_response().FromString(reply)
     if not (message.created and message.canceled):
         return False
     reason: str = message.cancel_reason
-    if reason.endswith(_DENIED):
+    if reason.endswith(PERMISSION_DENIED):
         return None
-    return reason.endswith(tuple(_STALE if token else _NEEDED))
+    return reason.endswith(tuple(STALE_TOKEN if token else TOKEN_NEEDED))
 
 
 @cache
