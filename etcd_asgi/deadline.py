@@ -1,4 +1,4 @@
-"""Deadlines of calls, and which errors a deadline caused, whatever code they came with."""
+"""Deadlines of calls, and which errors a deadline caused, with any code that they came with."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class Deadline:
         else:
             self._at = (time.monotonic() if since is None else since) + timeout
 
-    def left(self) -> float | None:
-        """Return the seconds left, as a timeout: negative when it has passed, ``None`` for none."""
+    def remaining(self) -> float | None:
+        """Return the remaining seconds, as a timeout: negative once passed, ``None`` for none."""
         return None if self._at == math.inf else self._at - time.monotonic()
 
     @property
     def passed(self) -> bool:
-        """Tell whether no time is left."""
+        """Check whether no time remains."""
         return time.monotonic() >= self._at
 
     def check(self) -> None:
-        """Refuse to begin a call that has no time left.
+        """Refuse to begin a call that has no time remaining.
 
         Raises:
             UpstreamError: it has passed.
@@ -50,7 +50,7 @@ class Deadline:
             raise exceeded()
 
     def ended(self, code: int) -> bool:
-        """Tell whether it has ended the call that ended with *code* just now."""
+        """Check whether it has ended the call that ended with *code* just now."""
         is_late = code in _ALSO and time.monotonic() >= self._at - _MARGIN
         return is_late or code == Code.DEADLINE_EXCEEDED
 
@@ -60,9 +60,9 @@ NEVER = Deadline(None)
 
 
 def exceeded(*, local: bool = True) -> UpstreamError:
-    """The error of a call whose deadline has passed.
+    """Return the error of a call past its deadline.
 
     Args:
-        local: false where the stock gateway tells it as the end of a stream that has begun.
+        local: false where the stock gateway reports it as the end of a stream that has begun.
     """
     return UpstreamError(Code.DEADLINE_EXCEEDED, DEADLINE, local=local)

@@ -74,7 +74,7 @@ class Call:
 
     def timeout(self) -> float | None:
         """Return the seconds until the deadline, if there is one."""
-        return None if self.deadline is NEVER else self.deadline.left()
+        return None if self.deadline is NEVER else self.deadline.remaining()
 
     def server_stream(self, request: bytes) -> UpstreamStream:
         """Start the call with one serialized message up and many down."""

@@ -70,7 +70,7 @@ async def exchange(call: Call, request: bytes) -> tuple[bytes, Hold | None]:
         asked = costs.heavy(request)
         if asked is not None:
             return await exchange_much(call, request, asked)
-    timeout = None if call.deadline is NEVER else call.deadline.left()
+    timeout = None if call.deadline is NEVER else call.deadline.remaining()
     reply = await call.upstream.unary(method.rpc, request, call.metadata, timeout)
     if len(reply) < limits.offload_bytes:
         return reply, None

@@ -1,6 +1,6 @@
-"""The way to etcd: the only room that knows gRPC's library.
+"""The upstream: calls to etcd, in the only package that knows gRPC's library.
 
-What crosses its border is bytes, metadata and :class:`~etcd_asgi.errors.UpstreamError`.
+Its callers see bytes, metadata and :class:`~etcd_asgi.errors.UpstreamError`.
 """
 
 from etcd_asgi.upstream.auth.authenticated import SignedUpstream

@@ -16,7 +16,7 @@ from etcd_asgi.upstream.tls import TLS
 logger = logging.getLogger("etcd_asgi.upstream")
 
 UNUSABLE = "the gateway's own certificates cannot be used"
-"""Told to clients as long as there is nothing to connect with. Which file it is, is logged."""
+"""Reported to clients as long as there is nothing to connect with. Which file it is, is logged."""
 
 _Stamp = tuple[tuple[int, int, int] | None, ...]
 """Of each file the time of its last change, its size and its number; ``None``: not there."""
@@ -24,7 +24,7 @@ _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secure:
-    """What a secure channel is opened with: what the files held at one time."""
+    """Certificates to open a secure channel with: what the files held at one time."""
 
     ca: bytes | None
     key: bytes | None = field(repr=False)
@@ -33,11 +33,11 @@ class Secure:
 
 
 class Certificates:
-    """What the files of *tls* last held that can be used.
+    """Certificates of *tls*, as its files last held them when they could be used.
 
-    Whoever replaces files does so one after the other, and may be caught in between: a file that
-    is half there, a certificate beside the former key. So a change counts only when all files
-    can be used together. Until then the former content stays in use.
+    Files are replaced one after the other, and may be read in between: a file that is half there, a
+    certificate beside the former key. So a change counts only when all files can be used together.
+    Until then the former content stays in use.
     """
 
     def __init__(self, tls: TLS) -> None:
@@ -48,11 +48,11 @@ class Certificates:
 
     @property
     def can_change(self) -> bool:
-        """Whether there are any files."""
+        """Check whether there are any files."""
         return any(True for _ in self._paths())
 
     def current(self) -> Secure:
-        """What to open channels with; reads the files if that has not been done.
+        """Return what to open channels with; read the files if that has not been done.
 
         Raises:
             UpstreamError: they cannot be used; the log says why.

@@ -32,12 +32,12 @@ class Connections:
         self._close_timeout = limits.close_timeout
         self.failover = Failover(opened, limits)
         self.calls: set[CallUnderWay] = set()
-        """Those under way. Small ones are entered without a function."""
+        """Those under way. Small ones are added without a function."""
 
         self.drained: Callable[[], None] | None = None
         """Called at the end of the last of them, once no call will begin any more."""
 
-    def leave(self, call: CallUnderWay) -> None:
+    def ended(self, call: CallUnderWay) -> None:
         """Take note that *call* has ended."""
         self.calls.discard(call)
         self.check_drained()

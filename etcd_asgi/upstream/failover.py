@@ -1,4 +1,4 @@
-"""The choice among several targets, and what happens to calls that find theirs gone."""
+"""The choice among several targets, and what happens to calls that cannot reach theirs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from etcd_asgi.upstream.transport import Connection, TransportError
 logger = logging.getLogger("etcd_asgi.upstream")
 
 UNREACHABLE = "etcd is not reachable"
-"""Told to clients for a call that found no etcd. The reason may name addresses: it is logged."""
+"""Reported to clients of calls that found no etcd. The reason may name addresses: it is logged."""
 
 _WARNING_PAUSE = 1.0
 """Least seconds between two lines in the log that say the same."""
@@ -72,8 +72,8 @@ class Failover:
         patience = min(self.gone_since, began) + self._limits.restart_time - time.monotonic()
         if used is not self.current:
             patience = max(patience, self._limits.connect_timeout)
-        left = deadline.left()
-        longest = patience if left is None else min(patience, left)
+        remaining = deadline.remaining()
+        longest = patience if remaining is None else min(patience, remaining)
         return longest > 0 and await self._is_back(longest)
 
     async def aclose(self) -> None:

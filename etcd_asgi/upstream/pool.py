@@ -54,7 +54,7 @@ class Pool:
         """In a forked child, what its parent had open. It stays referenced: freeing it may hang."""
 
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=partial(_leave_inherited, weakref.ref(self)))
+            os.register_at_fork(after_in_child=partial(_drop_inherited, weakref.ref(self)))
 
     async def aclose(self) -> None:
         """End all calls of the running loop and close its connections."""
@@ -62,7 +62,7 @@ class Pool:
         if found is not None:
             await found.aclose()
 
-    def leave_inherited(self) -> None:
+    def drop_inherited(self) -> None:
         """Go on in a forked child without the connections of its parent, if there are any."""
         if self.loops:
             self._inherited, self.loops = self.loops, PerLoop(self._make)
@@ -75,10 +75,10 @@ class Pool:
         return LoopPool(self._transport, self._targets, self._limits, self._certificates)
 
 
-def _leave_inherited(pool: weakref.ref[Pool]) -> None:
+def _drop_inherited(pool: weakref.ref[Pool]) -> None:
     found = pool()
     if found is not None:
-        found.leave_inherited()
+        found.drop_inherited()
 
 
 class LoopPool:

@@ -37,7 +37,7 @@ class PooledStream:
         """``None`` when it has ended: errors that are kept must not keep it."""
 
         self._error: UpstreamError | None = None
-        """How it has ended; ``None``: with OK, or not yet."""
+        """The error that it has ended with; ``None``: with OK, or not yet."""
 
         self._connections = connections
         self._used = used
@@ -93,7 +93,7 @@ class PooledStream:
             self._end(upstream_error(error))
 
     def _end(self, error: UpstreamError | None) -> None:
-        """The connection may be closed as far as this call is concerned."""
+        """Note the end, so that the connection may be closed as far as this call is concerned."""
         if self._call is not None:
             self._call, self._error = None, error
-            self._connections.leave(self)
+            self._connections.ended(self)

@@ -49,7 +49,7 @@ class PooledUpstream:
     ) -> bytes:
         """Make one call.
 
-        One that finds etcd gone waits for it once, as long as ``Limits.restart_time`` says, if it
+        One that cannot reach etcd waits for it once, as long as ``Limits.restart_time`` says, if it
         *may_wait*.
         """
         if timeout is not None and timeout <= 0:
@@ -69,7 +69,7 @@ class PooledUpstream:
             return reply
         finally:
             calls.discard(call)
-            del call  # whoever keeps an error keeps this frame, and must not keep the call with it
+            del call  # a kept error keeps this frame, and must not keep the call with it
             if connections.drained is not None:
                 connections.check_drained()
         failover.note(failure, used)
@@ -77,7 +77,7 @@ class PooledUpstream:
         if deadline.ended(failure.code):
             raise exceeded()
         if may_wait and await failover.may_call_again(failure, used, began, deadline):
-            return await self.unary(rpc, request, metadata, deadline.left(), may_wait=False)
+            return await self.unary(rpc, request, metadata, deadline.remaining(), may_wait=False)
         raise upstream_error(failure)
 
     def server_stream(

@@ -36,7 +36,7 @@ class Address(NamedTuple):
 
     @property
     def family(self) -> str:
-        """Tell a name from either kind of literal address."""
+        """Return the kind: a name, or either kind of literal address."""
         try:
             version = ip_address(self.host).version
         except ValueError:
@@ -95,7 +95,7 @@ def _listed(urls: object) -> list[object]:
 
 
 _UNSET = frozenset({"none", "null", "undefined", "nil"})
-"""What programs write for a value that is not there."""
+"""Words that programs write for a value that is not there."""
 
 
 def _split(given: object) -> SplitResult:
@@ -126,7 +126,7 @@ def _split(given: object) -> SplitResult:
 
 
 def _shown(url: str) -> str:
-    """*url* without what may be a password."""
+    """Return *url* without what may be a password."""
     head, at, tail = url.rpartition("@")
     return f"{head.partition('://')[0]}://...@{tail}" if at else url
 

@@ -1,4 +1,4 @@
-"""Protocols of the way to etcd: the upstream that the gateway calls, and a transport beneath it.
+"""Protocols of the upstream that the gateway calls, and of a transport beneath it.
 
 A host may put an :class:`Upstream` of its own in the gateway's place. A :class:`Transport` is
 smaller: it opens connections, makes calls and says how they failed. Which target a call goes to,
@@ -17,7 +17,7 @@ from etcd_asgi.upstream.targets import Target
 
 
 class UpstreamStream(Protocol):
-    """One streaming call under way. Nobody but its two users, a sender and a receiver, has it."""
+    """Streaming call under way. Nobody but its two users, a sender and a receiver, has it."""
 
     async def send(self, request: bytes) -> bool:
         """Send a message, as soon as etcd takes it.
@@ -32,7 +32,7 @@ class UpstreamStream(Protocol):
         ...
 
     async def receive(self) -> bytes | None:
-        """The next message; ``None`` when etcd has ended the call with OK.
+        """Return the next message; ``None`` when etcd has ended the call with OK.
 
         Raises:
             UpstreamError: the call ended with another status, or was cancelled.
@@ -79,7 +79,7 @@ class Upstream(Protocol):
 
 
 class TransportError(Exception):
-    """A call over a transport ended with a status other than OK.
+    """Error of a call over a transport that ended with a status other than OK.
 
     Attributes:
         code: gRPC code number; a number outside of :class:`~etcd_asgi.status.Code` is possible.
@@ -192,11 +192,11 @@ class Connection(Protocol):
 
 
 class Transport(Protocol):
-    """Way to make gRPC calls."""
+    """Library that makes gRPC calls, as the pool uses it."""
 
     @property
     def fork_error(self) -> str | None:
-        """Why there can be no calls in a process forked when there were connections.
+        """Return why there can be no calls in a process forked when there were connections.
 
         With ``None`` it goes on with connections of its own.
         """

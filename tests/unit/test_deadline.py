@@ -21,24 +21,24 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_the_time_that_is_left_becomes_less(clock: list[float]) -> None:
     deadline = Deadline(5)
-    assert deadline.left() == 5
+    assert deadline.remaining() == 5
     clock[0] += 2
-    assert deadline.left() == 3
+    assert deadline.remaining() == 3
     assert not deadline.passed
     clock[0] += 4
-    assert deadline.left() == -1
+    assert deadline.remaining() == -1
     assert deadline.passed
 
 
 @pytest.mark.usefixtures("clock")
 def test_the_time_may_be_counted_from_an_earlier_moment() -> None:
-    assert Deadline(5, 98.0).left() == 3
+    assert Deadline(5, 98.0).remaining() == 3
     assert Deadline(5, 0.0).passed
 
 
 @pytest.mark.parametrize("deadline", [NEVER, Deadline(None), Deadline(None, 1.0)])
 def test_a_call_without_a_deadline_has_any_time(deadline: Deadline) -> None:
-    assert deadline.left() is None
+    assert deadline.remaining() is None
     assert not deadline.passed
     deadline.check()
 

@@ -82,7 +82,7 @@ class WaitingUpstream:
         deadline.check()
         await self._calls.places.take(self._user, self._most)
         call = self._calls.unary(self._base, rpc, metadata, self._user)
-        return await call.reply(request, deadline.left())
+        return await call.reply(request, deadline.remaining())
 
     def _stream(self, start: Callable[[], UpstreamStream], timeout: float | None) -> UpstreamStream:
         Deadline(timeout).check()

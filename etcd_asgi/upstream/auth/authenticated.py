@@ -15,7 +15,7 @@ from etcd_asgi.upstream.transport import Upstream, UpstreamStream
 
 
 class SignedUpstream:
-    """Makes the calls of *upstream* as the etcd user of *credentials*.
+    """Upstream that makes the calls of *upstream* as the etcd user of *credentials*.
 
     It is an :class:`~etcd_asgi.upstream.transport.Upstream` itself, and so small that one can be
     made for each request. All of a gateway share one
@@ -30,8 +30,8 @@ class SignedUpstream:
     the token is too old), the gateway logs in again and makes the call once more, so that the
     client notices one slower call. That is safe for every call: etcd judges the token before it
     carries anything out. Where it goes on refusing new tokens ``Limits.max_login_retries`` times,
-    the client is told that the gateway could not log in, code 14, and not that its own token is
-    wrong.
+    the client gets the error that the gateway could not log in, code 14, and not that its own token
+    is wrong.
     """
 
     __slots__ = ("_credentials", "_tokens", "_upstream")
@@ -49,7 +49,7 @@ class SignedUpstream:
         token, deadline = tokens.known(mine), Deadline(timeout)
         if token is None:
             token = await tokens.sign(mine, deadline)
-            timeout = deadline.left()
+            timeout = deadline.remaining()
         try:
             return await self._upstream.unary(rpc, request, as_user(metadata, token), timeout)
         except UpstreamError as error:
@@ -68,7 +68,7 @@ class SignedUpstream:
             token = await tokens.sign(mine, deadline)
             signed = as_user(metadata, token)
             try:
-                return await self._upstream.unary(rpc, request, signed, deadline.left())
+                return await self._upstream.unary(rpc, request, signed, deadline.remaining())
             except UpstreamError as error:
                 if not is_refusal(error, token):
                     raise
@@ -80,16 +80,16 @@ class SignedUpstream:
     ) -> UpstreamStream:
         """Start a call: see :class:`~etcd_asgi.upstream.auth.authenticated_stream.SignedStream`."""
 
-        def start(token: str, left: float | None) -> UpstreamStream:
-            return self._upstream.server_stream(rpc, request, as_user(metadata, token), left)
+        def start(token: str, remaining: float | None) -> UpstreamStream:
+            return self._upstream.server_stream(rpc, request, as_user(metadata, token), remaining)
 
         return self._stream(rpc, Opening(start, Deadline(timeout)))
 
     def bidi(self, rpc: str, metadata: Metadata, timeout: float | None) -> UpstreamStream:
         """Start a call: see :class:`~etcd_asgi.upstream.auth.authenticated_stream.SignedStream`."""
 
-        def start(token: str, left: float | None) -> UpstreamStream:
-            return self._upstream.bidi(rpc, as_user(metadata, token), left)
+        def start(token: str, remaining: float | None) -> UpstreamStream:
+            return self._upstream.bidi(rpc, as_user(metadata, token), remaining)
 
         return self._stream(rpc, Opening(start, Deadline(timeout)))
 

@@ -17,7 +17,7 @@ from etcd_asgi.upstream.auth.tokens import Tokens
 from etcd_asgi.upstream.transport import UpstreamStream
 
 LOGIN_OVER = "the gateway's login at etcd is over: begin this stream again"
-"""Told to the client of a stream that had answers already, so that it cannot begin unnoticed."""
+"""Reported to the client of a stream that has had replies, so that it cannot begin unnoticed."""
 
 _WATCH = "/etcdserverpb.Watch/Watch"
 _OBSERVE = "/v3electionpb.Election/Observe"
@@ -38,14 +38,14 @@ class Opening:
 
     def start(self, token: str) -> UpstreamStream:
         """Start the call."""
-        return self._start(token, self.deadline.left())
+        return self._start(token, self.deadline.remaining())
 
 
 class SignedStream:
-    """See :class:`~etcd_asgi.upstream.transport.UpstreamStream`.
+    """Streaming call as an etcd user: see :class:`~etcd_asgi.upstream.transport.UpstreamStream`.
 
     With a token at hand the call starts at once, else with the first thing that is asked of it.
-    Requests are kept until the first answer, up to ``Limits.max_replay_bytes``. If that answer
+    Requests are kept until the first reply, up to ``Limits.max_replay_bytes``. If that reply
     refuses the token, the call is made again with a new one and what was kept: etcd has done
     nothing yet. A later refusal, or one too many, ends the stream with code 14.
     """
@@ -107,7 +107,7 @@ class SignedStream:
             await self._call.half_close()
 
     async def receive(self) -> bytes | None:
-        """The next message, or ``None`` at the end.
+        """Return the next message, or ``None`` at the end.
 
         Raises:
             UpstreamError: the call ended with a status other than OK, or could not be made.
@@ -115,7 +115,7 @@ class SignedStream:
         while True:
             call = self._call or await self._opened()
             try:
-                answer = await call.receive()
+                reply = await call.receive()
             except UpstreamError as error:
                 if is_outage(error):
                     self._tokens.drop(self._credentials, self._token)
@@ -123,10 +123,10 @@ class SignedStream:
                     self._settle()
                     raise
             else:
-                if not await self._refuses(answer):
+                if not await self._refuses(reply):
                     if self._opening is not None:
                         self._settle()
-                    return answer
+                    return reply
             self._refused(call)
 
     def cancel(self) -> None:
@@ -148,16 +148,16 @@ class SignedStream:
         return True
 
     def _settle(self) -> None:
-        """The call will not be made again, so forget how."""
+        """Forget how the call is made, as it will not be made again."""
         self._kept = self._opening = None
         if self._call is not None:
             self._login = None
 
-    async def _refuses(self, answer: bytes | None) -> bool:
-        """Tell whether a message, or the end, refuses the token."""
-        if self._rpc == _WATCH and answer is not None:
-            refused = refused_watch(answer, self._token)
-        elif self._rpc == _OBSERVE and answer is None and self._opening is not None:
+    async def _refuses(self, reply: bytes | None) -> bool:
+        """Check whether a message, or the end, refuses the token."""
+        if self._rpc == _WATCH and reply is not None:
+            refused = refused_watch(reply, self._token)
+        elif self._rpc == _OBSERVE and reply is None and self._opening is not None:
             refused = None  # etcd ends it with OK then, without a word
         else:
             refused = False
@@ -182,7 +182,7 @@ class SignedStream:
         self._call = self._login = self._replay = None
 
     async def _opened(self) -> UpstreamStream:
-        """The call, once it is started."""
+        """Return the call, once it is started."""
         login = self._log_in()
         await asyncio.wait({login})
         if self._call is not None:

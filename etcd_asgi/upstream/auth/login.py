@@ -23,18 +23,18 @@ from etcd_asgi.upstream.transport import Upstream
 logger = logging.getLogger("etcd_asgi.upstream")
 
 NO_LOGIN = "the gateway could not log in to etcd"
-"""Told to clients, with code 14: the fault is on this side of them, and may be mended by the time
-they try again. Who was to log in, and why it failed, is for the log."""
+"""Reported to clients, with code 14: the fault is on this side of them, and may be mended by the
+time they try again. Who was to log in, and why it failed, is for the log."""
 
 _AUTHENTICATE = "/etcdserverpb.Auth/Authenticate"
 _METADATA: Metadata = [("grpcgateway-accept", "*/*")]
 _PASSED_ON = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED})
-"""What keeps etcd from answering anybody, and says nothing about who asked."""
+"""Codes of an etcd that replies to nobody, which say nothing about who asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What a login has come to."""
+    """Outcome of a login."""
 
     token: str = field(repr=False)
     """Empty: none is needed, as etcd's auth is off, or none is to be had."""
@@ -49,12 +49,12 @@ Remember = Callable[[Password, Login], None]
 
 
 class Logins:
-    """The logins under way on one event loop, one for each of the credentials.
+    """Logins under way on one event loop, one for each of the credentials.
 
     Args:
         upstream: where to log in.
         limits: ``max_logins`` are made at a time, the others wait for their turn.
-        remember: told of each login when it has come to something.
+        remember: called with each login and its outcome.
     """
 
     def __init__(self, upstream: Upstream, limits: Limits, remember: Remember) -> None:
@@ -65,10 +65,10 @@ class Logins:
         self._running: dict[Password, asyncio.Task[Login]] = {}
 
     def start(self, credentials: Password) -> asyncio.Task[Login]:
-        """The task that logs *credentials* in; a new one if there is none.
+        """Return the task that logs *credentials* in; a new one if there is none.
 
         It belongs to nobody who waits for it, so wait with :func:`asyncio.wait`. It fails with
-        ``UpstreamError`` where etcd is not reachable or not able to answer anybody.
+        ``UpstreamError`` where etcd is not reachable or not able to reply to anybody.
         """
         task = self._running.get(credentials)
         if task is None:
@@ -97,12 +97,12 @@ class Logins:
         request = _message("AuthenticateRequest")(name=user, password=password).SerializeToString()
         timeout = self._limits.login_timeout
         try:
-            answer = await self._upstream.unary(_AUTHENTICATE, request, _METADATA, timeout)
+            reply = await self._upstream.unary(_AUTHENTICATE, request, _METADATA, timeout)
         except UpstreamError as error:
             if is_auth_off(error):
                 return ""
             raise
-        token: str = _message("AuthenticateResponse").FromString(answer).token
+        token: str = _message("AuthenticateResponse").FromString(reply).token
         return token
 
     async def aclose(self) -> None:

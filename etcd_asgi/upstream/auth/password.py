@@ -1,4 +1,4 @@
-"""Who the gateway is to etcd."""
+"""The etcd user and password that calls are made with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from etcd_asgi.arguments import WrongTypeError, kind_of
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """An etcd user that calls are made as, and its password.
+    """Etcd user that calls are made as, and its password.
 
     ``Gateway(credentials=Password("svc-web", os.environ["ETCD_PASSWORD"]), access=...)`` makes all
     calls as that user; ``Grant(credentials=Password(...))`` those of one user of the host. The

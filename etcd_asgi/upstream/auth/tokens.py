@@ -25,11 +25,11 @@ _PROBE = b"\n\x01\x00\x38\x01\x48\x01"
 
 
 class Tokens:
-    """The tokens of many etcd users, shared by all calls of a gateway.
+    """Tokens of many etcd users, shared by all calls of a gateway.
 
-    Calls with the same credentials share one login, on each event loop; a caller that leaves does
-    not end it for the others. Whoever finds out that a token is no longer good drops it, and the
-    next caller logs in again.
+    Calls with the same credentials share one login, on each event loop; a caller that is
+    cancelled does not end it for the others. The call that finds a token no longer good drops it,
+    and the next one logs in again.
 
     Args:
         upstream: where to log in.
@@ -44,12 +44,12 @@ class Tokens:
         self._logins = PerLoop(partial(Logins, upstream, limits, self._remember))
 
     def known(self, credentials: Password) -> str | None:
-        """The token, if no login is needed to tell; empty: etcd's auth is off."""
+        """Return the token, if that needs no login; empty: etcd's auth is off."""
         known = self._look_up(credentials)
         return None if known is None or known.refused else known.token
 
     async def sign(self, credentials: Password, deadline: Deadline = NEVER) -> str:
-        """The token to send with a call; empty: none, as etcd's auth is off.
+        """Return the token to send with a call; empty: none, as etcd's auth is off.
 
         Args:
             credentials: of the user who makes the call.
@@ -73,10 +73,10 @@ class Tokens:
     async def is_stale(self, token: str, deadline: Deadline = NEVER) -> bool:
         """Ask etcd whether it refuses *token*, or the lack of one.
 
-        For answers that do not tell. If etcd cannot say, the token is not to blame.
+        For replies that leave it open. If etcd cannot say, the token is not to blame.
         """
-        limit, left = self.limits.login_timeout, deadline.left()
-        timeout = limit if left is None else min(limit, left)
+        limit, remaining = self.limits.login_timeout, deadline.remaining()
+        timeout = limit if remaining is None else min(limit, remaining)
         try:
             await self._upstream.unary(_RANGE, _PROBE, as_user([], token), timeout)
         except UpstreamError as error:
@@ -110,7 +110,7 @@ class Tokens:
     async def _log_in(self, credentials: Password, deadline: Deadline) -> Login:
         """Wait for the login that is under way, or a new one."""
         task = self._logins.here().start(credentials)
-        done, _ = await asyncio.wait({task}, timeout=deadline.left())
+        done, _ = await asyncio.wait({task}, timeout=deadline.remaining())
         if not done:
             raise exceeded()
         if task.cancelled():
@@ -125,7 +125,7 @@ _ACCEPT = "grpcgateway-accept"
 
 
 def as_user(metadata: Metadata, token: str) -> Metadata:
-    """*metadata* with *token* and without what says who the client is.
+    """Return *metadata* with *token* and without what says who the client is.
 
     ``grpcgateway-accept`` is always there: without it etcd takes a call that has no token for one
     of the subject of the gateway's client certificate.

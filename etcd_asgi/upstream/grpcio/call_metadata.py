@@ -34,7 +34,7 @@ class CallMetadata(grpc.aio.Metadata):
 
     @property
     def _metadata(self) -> OrderedDict[_Key, list[_Value]]:
-        """The dictionary of the base class, filled at its first use."""
+        """Return the dictionary of the base class, filled at its first use."""
         pairs = self._pairs
         if pairs is not None:
             filled: OrderedDict[_Key, list[_Value]] = OrderedDict()
@@ -69,5 +69,5 @@ class CallMetadata(grpc.aio.Metadata):
         return grpc.aio.Metadata, tuple(self._plain())
 
     def _plain(self) -> grpc.aio.Metadata:
-        """A ``Metadata`` of its own with the same content."""
+        """Return a ``Metadata`` of its own with the same content."""
         return grpc.aio.Metadata(*self)

@@ -20,11 +20,11 @@ _LOOK_TIME = 0.03
 """Seconds between two looks at a channel that calls wait for."""
 
 Begin = Callable[..., Any]
-"""What begins calls of one RPC."""
+"""Function that begins calls of one RPC."""
 
 
 class GrpcConnection:
-    """See :class:`~etcd_asgi.upstream.transport.Connection`."""
+    """Connection over a gRPC channel: see :class:`~etcd_asgi.upstream.transport.Connection`."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
@@ -56,7 +56,7 @@ class GrpcConnection:
     async def connect(self) -> bool:
         """Wait until there is a connection; false when an attempt has failed.
 
-        gRPC could tell of it, but cannot be made to stop: what it tells a loop that has ended
+        gRPC could report it, but cannot be made to stop: a report to a loop that has ended
         meanwhile becomes an error on another.
         """
         states = grpc.ChannelConnectivity

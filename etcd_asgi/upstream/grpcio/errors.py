@@ -16,7 +16,7 @@ from etcd_asgi.status import Code
 from etcd_asgi.upstream.transport import TransportError
 
 _FROM_ETCD = "etcdserver:"
-"""Beginning of etcd's own errors: it has answered, with whatever code."""
+"""Beginning of etcd's own errors: it has replied, with any code."""
 
 _OVER: dict[int, str] = {Code.DEADLINE_EXCEEDED: DEADLINE, Code.CANCELLED: CANCELLED}
 
@@ -37,16 +37,16 @@ _NOT_SENT = (
     "address list must not be empty",
     "no addresses",
 )
-"""How the releases of gRPC's library say that a call found no connection, so that etcd knows
-nothing of it.
+"""Texts by which the releases of gRPC's library say that a call found no connection, so that etcd
+knows nothing of it.
 
 Source: grpc src/core/load_balancing/pick_first and round_robin; src/core/resolver/dns and, before
 1.60, src/core/ext/filters/client_channel/resolver/dns; client_channel.cc.
 """
 
 _TOO_LONG = re.compile(r"Received message larger than max \((\d+) vs\. (\d+)\)")
-"""How gRPC says on this side that a message is longer than the limit. etcd's own words for a
-request that is too long begin with a small letter.
+"""Text by which gRPC says on this side that a message is longer than the limit. etcd's own words
+for a request that is too long begin with a small letter.
 
 Source: grpc src/core/ext/filters/message_size/message_size_filter.cc, from 1.49 on; grpc-go
 rpc_util.go, recvMsg.
@@ -68,8 +68,8 @@ def transport_error(error: AioRpcError) -> TransportError:
     if text.startswith(_FROM_ETCD):
         return TransportError(code, text)
     if code == Code.UNAVAILABLE:
-        is_told = _FROM_PEER in (error.debug_error_string() or "")
-        sent = is_told or not text.startswith(_NOT_SENT)
+        is_from_peer = _FROM_PEER in (error.debug_error_string() or "")
+        sent = is_from_peer or not text.startswith(_NOT_SENT)
         return TransportError(code, text, sent=sent, unreachable=True, local=True)
     if code == Code.RESOURCE_EXHAUSTED and (found := _TOO_LONG.search(text)):
         return TransportError(code, too_long(int(found[1]), int(found[2])).message, local=True)

@@ -15,7 +15,7 @@ NEEDS_ASYNCIO = (
 
 
 def complaint() -> str | None:
-    """Tell why no call can be made here, in words for logs and clients.
+    """Return why no call can be made here, in words for logs and clients.
 
     It is meant for the handling of an error, so that calls that succeed do not pay for it. The log
     gets it once for each process.

@@ -11,7 +11,7 @@ from etcd_asgi.upstream.grpcio.operation import cancel_in_core
 
 
 class InterceptedCall:
-    """A unary call with interceptors around it, whose cancelling also ends the call within.
+    """Unary call with interceptors around it; cancelling it also ends the call within.
 
     Interceptors wait for the status of the call that they have started. Cancelling them there does
     not cancel that call: it would go on in etcd without its client, in the queue of a lock too. So
@@ -28,7 +28,7 @@ class InterceptedCall:
     def __init__(self, begin: Callable[..., Any], request: bytes, **options: Any) -> None:
         self._is_over = False
         self._within: list[Any] = []
-        """What ``cancel()`` ends: the calls started so far."""
+        """Calls started so far, which ``cancel()`` ends."""
 
         token = _OUTER.set(self)  # gRPC's tasks copy the context in which they are made
         try:

@@ -27,7 +27,7 @@ def cancel_in_core(call: Any) -> bool:
 
 
 class Operation:
-    """Something of a gRPC call that a task awaits, where cancelling the task ends the call.
+    """Operation of a gRPC call that a task awaits, where cancelling the task ends the call.
 
     Cancelling a task cancels the future that it waits for. gRPC has handed the memory for a message
     to its core by then, and frees it only once that very future has its result: a message that
@@ -65,10 +65,10 @@ class Operation:
         self._steps = awaitable.__await__()
         self._call = call
         self.is_cancelled = False
-        """Whether the task that awaits it was cancelled."""
+        """True once the task that awaits it was cancelled."""
 
         self.is_ended = False
-        """Whether :meth:`end` was called."""
+        """True once :meth:`end` was called."""
 
     def end(self) -> None:
         """End the call as the gateway closes. It is awaited to its end, and then has failed."""
@@ -102,7 +102,7 @@ class Operation:
         return self
 
     def throw(self, error: BaseException, *rest: Any) -> Any:
-        """Tell an error of the future that was waited for."""
+        """Pass on an error of the future that was waited for."""
         if self.is_cancelled:
             return self._to_the_end(self._steps.throw, error, *rest)
         return self._wait_for(self._steps.throw(error, *rest))

@@ -16,7 +16,7 @@ from etcd_asgi.upstream.transport import TransportError
 
 
 class GrpcStream:
-    """See :class:`~etcd_asgi.upstream.transport.TransportStream`.
+    """Streaming call over grpcio: see :class:`~etcd_asgi.upstream.transport.TransportStream`.
 
     gRPC's flow control is the only buffer between etcd and the receiver: who does not receive
     stops etcd from sending.
@@ -101,12 +101,12 @@ async def _write_to_core(call: Any, core: Any, begun: asyncio.Event, request: by
 
 
 def _is_over(error: Exception) -> bool:
-    """Tell whether gRPC's core took no message as the call is over."""
+    """Check whether gRPC's core took no message as the call is over."""
     return any(one.__name__ == "InternalError" for one in type(error).__mro__)
 
 
 def _is_closed(call: Any) -> bool:
-    """Whether a ``CancelledError`` of *call* says that it was ended, or its channel closed.
+    """Check whether a ``CancelledError`` of *call* says that it was ended, or its channel closed.
 
     The library raises it for that as well as for the task that waits for it.
     """

@@ -17,14 +17,14 @@ FORKED = (
 
 
 class GrpcTransport:
-    """See :class:`~etcd_asgi.upstream.transport.Transport`.
+    """Transport over grpcio: see :class:`~etcd_asgi.upstream.transport.Transport`.
 
     Args:
         limits: of connections.
     """
 
     fork_error = FORKED
-    """Its threads are gone in the child, so that calls would hang, and so would freeing channels.
+    """Its threads do not run in the child, so that calls would hang, and so would freeing channels.
 
     Source: grpc doc/fork_support.md.
     """
@@ -64,7 +64,7 @@ def _shown(address: Address) -> str:
 
 
 _READ_AHEAD_BYTES = 256 * 1024
-"""What etcd may send on a stream before it is received. Enough for 5 MB/s over 50 ms."""
+"""Bytes that etcd may send on a stream before they are received. Enough for 5 MB/s over 50 ms."""
 
 _STREAM_OPTIONS: list[tuple[str, int | str]] = [
     # Left to itself the library widens the window of a stream that is fast to many MiB, which it
@@ -79,7 +79,7 @@ _MAX_OPTION = 2**31 - 1
 
 
 def _options(limits: Limits) -> list[tuple[str, int | str]]:
-    """Channel arguments.
+    """Return the channel arguments.
 
     Retries are off: the gateway promises one call for one request, and the machinery costs a tenth
     of a small call. Messages of any size are sent: bodies have a limit of their own, and what is

@@ -139,9 +139,9 @@ async def test_a_forked_process_opens_its_own_where_the_transport_can(
     scene = Scene()
     scene.transport.fork_error = None if survives else FORKED
     pool = scene.upstream._pool
-    pool.leave_inherited()
+    pool.drop_inherited()
     await scene.ask()
-    pool.leave_inherited()  # as in a child of os.fork()
+    pool.drop_inherited()  # as in a child of os.fork()
     if survives:
         await scene.ask()
         assert len(scene.transport.opened) == 4

@@ -76,7 +76,7 @@ async def test_a_call_has_the_time_that_its_login_has_left(monkeypatch: pytest.M
     monkeypatch.setattr("etcd_asgi.deadline.time.monotonic", lambda: now[0])
 
     async def sign(_credentials: object, deadline: Deadline) -> str:
-        left.append(deadline.left())
+        left.append(deadline.remaining())
         now[0] += 20
         return "ours"
 
