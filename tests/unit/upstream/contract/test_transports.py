@@ -11,9 +11,11 @@ from itertools import count
 from pathlib import Path
 
 import anyio
+import grpc
 import pytest
 
 from etcd_asgi.errors import CLOSING, too_long
+from etcd_asgi.upstream.grpcio.transport import GrpcTransport
 from etcd_asgi.upstream.transport import (
     Connection,
     Transport,
@@ -35,6 +37,7 @@ from tests.unit.upstream.contract.service import (
 
 MIB = 1024 * 1024
 NAMES = count()
+IS_OLD_GRPCIO = tuple(map(int, grpc.__version__.split(".")[:2])) < (1, 60)
 
 
 @pytest.fixture
@@ -314,6 +317,8 @@ async def test_an_unused_connection_connects_when_asked_to(connection: Connectio
 
 
 async def test_closing_a_connection_ends_its_streams(scene: Scene, connection: Connection) -> None:
+    if IS_OLD_GRPCIO and isinstance(scene.transport, GrpcTransport):
+        pytest.skip("closing a channel does not end a read in this grpcio; the pool ends the calls")
     other = scene.transport.open(scene.target, None, for_streams=True)
     name = new_name()
     stream = other.stream(WAIT, name, [], None)
