@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterable
+from contextlib import suppress
 
 from .line import End, Head, Line, Piece
 
@@ -34,12 +35,14 @@ class Post(Line):
         self._connection.endheaders(body)
 
     def send(self, data: bytes) -> None:
-        """Send a chunk."""
-        self.socket.sendall(b"%x\r\n%b\r\n" % (len(data), data))
+        """Send a chunk; the other side may have ended the call meanwhile, and reads no more."""
+        with suppress(OSError):
+            self.socket.sendall(b"%x\r\n%b\r\n" % (len(data), data))
 
     def finish(self) -> None:
-        """End the body."""
-        self.socket.sendall(b"0\r\n\r\n")
+        """End the body; see :meth:`send`."""
+        with suppress(OSError):
+            self.socket.sendall(b"0\r\n\r\n")
 
     def read_events(self) -> End:
         """Read the head, then line by line."""
