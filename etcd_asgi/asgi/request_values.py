@@ -31,7 +31,7 @@ class HttpInput:
         """``None`` once the body has been read: a watch may last for long."""
 
     async def next(self) -> bytes | None:
-        """See :class:`~etcd_asgi.calls.stream.Input`.
+        """See :class:`~etcd_asgi.calls.stream_input.Input`.
 
         The chunks of a body may cut values anywhere.
         """
@@ -52,11 +52,11 @@ class HttpInput:
         return value
 
     def is_over(self) -> bool:
-        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        """See :class:`~etcd_asgi.calls.stream_input.Input`."""
         return self._values is None
 
     async def disconnected(self) -> bool:
-        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        """See :class:`~etcd_asgi.calls.stream_input.Input`."""
         return await disconnected(self._request.receive, ended=not self._more)
 
 
@@ -75,16 +75,16 @@ class QueryInput:
         self._value: bytes | None = value
 
     async def next(self) -> bytes | None:
-        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        """See :class:`~etcd_asgi.calls.stream_input.Input`."""
         value, self._value = self._value, None
         return value
 
     def is_over(self) -> bool:
-        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        """See :class:`~etcd_asgi.calls.stream_input.Input`."""
         return True
 
     async def disconnected(self) -> bool:
-        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        """See :class:`~etcd_asgi.calls.stream_input.Input`."""
         return await disconnected(self._request.receive, ended=False)
 
 
@@ -102,7 +102,7 @@ class SocketInput:
         self._values = _Values(limit)
 
     async def next(self) -> bytes:
-        """See :class:`~etcd_asgi.calls.stream.Input`.
+        """See :class:`~etcd_asgi.calls.stream_input.Input`.
 
         Values may span messages, and messages may hold several.
         """
@@ -116,11 +116,11 @@ class SocketInput:
         return value
 
     def is_over(self) -> bool:
-        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        """See :class:`~etcd_asgi.calls.stream_input.Input`."""
         return False
 
     async def disconnected(self) -> bool:
-        """See :class:`~etcd_asgi.calls.stream.Input`."""
+        """See :class:`~etcd_asgi.calls.stream_input.Input`."""
         await self.after()
         return True
 

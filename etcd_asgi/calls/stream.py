@@ -22,13 +22,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Protocol
 
 from google.protobuf.message import Message
 
 from etcd_asgi.calls.bindings import Kind
 from etcd_asgi.calls.call import Call
 from etcd_asgi.calls.offload import in_thread
+from etcd_asgi.calls.stream_input import Input
 from etcd_asgi.calls.stream_output import Delivery, Output
 from etcd_asgi.calls.watch.resume import MayWait, ResumingStream
 from etcd_asgi.calls.watch.state import gets_a_reply, is_empty
@@ -64,33 +64,6 @@ _REPLY_GRACE = 1.0
 
 End = ClientDisconnected | Failure | HostError | UpstreamError | None
 """Reason why the gateway ended a call; ``None`` is a normal end."""
-
-
-class Input(Protocol):
-    """The client's side of a streaming call."""
-
-    async def next(self) -> bytes | None:
-        """Return the next JSON value; ``None`` at the end of the input.
-
-        Raises:
-            DecodeError: a value has begun that no JSON begins with, or a body that was announced
-                does not arrive.
-            BodyTooLarge: a value is longer than the limit.
-            ClientDisconnected: the client has disconnected.
-        """
-        ...
-
-    def is_over(self) -> bool:
-        """Check that the end of the input is known already."""
-        ...
-
-    async def disconnected(self) -> bool:
-        """Wait for the client to disconnect, and drop all else that it sends.
-
-        Returns:
-            True when it has; false when that cannot be heard.
-        """
-        ...
 
 
 class State(Enum):

@@ -43,16 +43,7 @@ async def unary(call: Call, body: bytes) -> bytes | LargeResponse:
         reply, hold = await _guarded(call, guard, message)
     if hold is not None:
         return await _in_slices(call, reply, hold)
-    try:
-        message = transcoder.parse(reply)
-    except ParseError:
-        if guard is not None:
-            raise
-        return transcoder.write_deep(reply)
-    if guard is not None:
-        guard.finished(Code.OK, message)
-        guard.release(message)
-    return transcoder.write(message)
+    return _json(call, reply, is_reported=False)
 
 
 async def exchange(call: Call, request: bytes) -> tuple[bytes, Hold | None]:
@@ -126,7 +117,7 @@ async def _guarded(call: Call, guard: Guard, request: Message) -> tuple[bytes, H
 
 async def _in_slices(call: Call, reply: bytes, hold: Hold) -> LargeResponse:
     """Convert a large reply in a thread, slice by slice."""
-    transcoder, guard, change = call.transcoder, call.guard, None
+    guard, change = call.guard, None
     response = call.method.binding.response
     if guard is not None:
         try:
@@ -136,16 +127,20 @@ async def _in_slices(call: Call, reply: bytes, hold: Hold) -> LargeResponse:
             raise
         change = guard.release
 
-    def whole() -> bytes:
-        try:
-            message = transcoder.parse(reply)
-        except ParseError:
-            if guard is not None:
-                raise
-            return transcoder.write_deep(reply)
-        if guard is not None:
-            guard.release(message)
-        return transcoder.write(message)
+    slices = codec.sliced(response, reply, text=call.transcoder.modes.response, change=change)
+    return await convert(slices, lambda: _json(call, reply, is_reported=True), hold)
 
-    slices = codec.sliced(response, reply, text=transcoder.modes.response, change=change)
-    return await convert(slices, whole, hold)
+
+def _json(call: Call, reply: bytes, *, is_reported: bool) -> bytes:
+    """Convert a serialized reply as a whole; *is_reported*: the guard knows the outcome."""
+    transcoder, guard = call.transcoder, call.guard
+    if guard is None:
+        try:
+            return transcoder.write(transcoder.parse(reply))
+        except ParseError:
+            return transcoder.write_deep(reply)
+    message = transcoder.parse(reply)
+    if not is_reported:
+        guard.finished(Code.OK, message)
+    guard.release(message)
+    return transcoder.write(message)

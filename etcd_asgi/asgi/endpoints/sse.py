@@ -9,7 +9,8 @@ from etcd_asgi.asgi.request import Request
 from etcd_asgi.asgi.request_values import HttpInput, QueryInput
 from etcd_asgi.asgi.streaming import Streaming
 from etcd_asgi.calls.call import Call
-from etcd_asgi.calls.stream import Input, StreamCall
+from etcd_asgi.calls.stream import StreamCall
+from etcd_asgi.calls.stream_input import Input
 from etcd_asgi.calls.watch import query as watch_query
 from etcd_asgi.calls.watch.query import WatchQuery
 from etcd_asgi.errors import ClientDisconnected, DecodeError
